@@ -1,0 +1,218 @@
+"""The networks a device runs, in the shapes that NPUs and CPU INT8 kernels run fast.
+
+All tensors are NCHW. Frames are YUV420 packed by space-to-depth outside the graph:
+24 channels at 1/4 resolution (`Y/4`: 16, `U/2`: 4, `V/2`: 4) for the enhancer, 96 channels at
+1/8 resolution (`Y/8`: 64, `U/4`: 16, `V/4`: 16) for the decoder of latents.
+
+Every tensor that crosses a graph's boundary, and every activation inside, has a fixed range
+that its `PortSpec` or ReLU6 gives, so the uint8 quantisation of activations is part of the
+architecture and needs no calibration data: `real = (uint8 - zero_point) * scale`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+PIXEL_SCALE = 1.0 / 255.0
+RELU6_SCALE = 6.0 / 255.0
+LATENT_CHANNELS = 64
+LATENT_SCALE = 0.25  # latents span [-32, 31.75] in steps of a quarter
+
+
+@dataclass(frozen=True)
+class PortSpec:
+    """One uint8 input or output of a network.
+
+    `stride` is the port's downsampling against luma (4: a tensor of 1/4 resolution), and a real
+    value is `(uint8 - zero_point) * scale`.
+    """
+
+    name: str
+    channels: int
+    stride: int
+    scale: float
+    zero_point: int
+
+
+@dataclass(frozen=True)
+class NetworkSpec:
+    """What a network takes and gives; `build` makes the module for it."""
+
+    name: str
+    tier: str
+    inputs: tuple[PortSpec, ...]
+    outputs: tuple[PortSpec, ...]
+
+
+@dataclass(frozen=True)
+class Tier:
+    """Widths and depths of one tier.
+
+    `max_kmac_per_pixel` bounds, in thousands of multiply-accumulates per luma pixel, what runs
+    for any one frame.
+    """
+
+    max_kmac_per_pixel: float
+    enhancer_channels: int
+    enhancer_layers: int
+    latent_channels: int
+    feature_channels: int
+    decoder_layers: int
+    generator_layers: int
+
+
+TIERS = {
+    "nano": Tier(5.0, 64, 2, 128, 96, 2, 3),
+    "edge": Tier(25.0, 96, 4, 192, 192, 3, 3),
+}
+
+
+def _frame(name: str, stride: int) -> PortSpec:
+    channels = {4: 24, 8: 96}[stride]
+    return PortSpec(name, channels, stride, PIXEL_SCALE, 0)
+
+
+def _relu6(x: Tensor) -> Tensor:
+    return F.relu6(x)
+
+
+class Enhancer(nn.Module):
+    """Removes what the base codec left: frames t-1, t, t+1 and its quantiser in, frame t out.
+
+    Inputs `prev`, `cur`, `next`: [N, 24, H/4, W/4] in [0, 1]; `condition`: [N, 2, H/4, W/4] in
+    [0, 1], channel 0 the base's quantiser, channel 1 its codec. Output: frame t, [N, 24, H/4, W/4],
+    not clipped (uint8 saturation clips it on the device).
+    """
+
+    def __init__(self, channels: int, layers: int) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3 * 24 + 2, channels, 1)
+        self.body = nn.ModuleList(
+            nn.Conv2d(channels, channels, 3, padding=1) for _ in range(layers)
+        )
+        self.head = nn.Conv2d(channels, 24, 1)
+        nn.init.zeros_(self.head.weight)
+        assert self.head.bias is not None
+        nn.init.zeros_(self.head.bias)
+
+    def forward(self, prev: Tensor, cur: Tensor, next: Tensor, condition: Tensor) -> Tensor:
+        x = _relu6(self.stem(torch.cat((prev, cur, next, condition), dim=1)))
+        for layer in self.body:
+            x = _relu6(layer(x))
+        residual: Tensor = self.head(x)
+        return cur + residual
+
+
+class _LatentUp(nn.Module):
+    """Latents at 1/16 resolution to features at 1/8; the shuffle moves bytes, no arithmetic."""
+
+    def __init__(self, hidden: int, channels: int, kernel: int) -> None:
+        super().__init__()
+        self.expand = nn.Conv2d(LATENT_CHANNELS, hidden, 3, padding=1)
+        self.spread = nn.Conv2d(hidden, 4 * channels, kernel, padding=kernel // 2)
+
+    def forward(self, latent: Tensor) -> Tensor:
+        x = _relu6(self.spread(_relu6(self.expand(latent))))
+        return F.pixel_shuffle(x, 2)
+
+
+class IFrameDecoder(nn.Module):
+    """Dequantised latents of one frame to the frame and the feature that later frames refer to.
+
+    `latent`: [N, 64, H/16, W/16] in [-32, 31.75]. Gives `frame` [N, 96, H/8, W/8] in [0, 1] (not
+    clipped) and `feature` [N, C, H/8, W/8] in [0, 6].
+    """
+
+    def __init__(self, hidden: int, channels: int, layers: int) -> None:
+        super().__init__()
+        self.up = _LatentUp(hidden, channels, 3)
+        self.body = nn.ModuleList(
+            nn.Conv2d(channels, channels, 3, padding=1) for _ in range(layers)
+        )
+        self.head = nn.Conv2d(channels, 96, 1)
+
+    def forward(self, latent: Tensor) -> tuple[Tensor, Tensor]:
+        x = self.up(latent)
+        for layer in self.body:
+            x = _relu6(layer(x))
+        return self.head(x), x
+
+
+class Generator(nn.Module):
+    """Reference feature(s) and a frame's latents to the frame and its own feature.
+
+    `references`: one (P) or two (B: past, future) tensors [N, C, H/8, W/8] in [0, 6]; `latent`:
+    [N, 64, H/16, W/16] in [-32, 31.75], zeros where nothing was sent. Gives what `IFrameDecoder`
+    gives.
+    """
+
+    def __init__(self, hidden: int, channels: int, layers: int, references: int) -> None:
+        super().__init__()
+        self.up = _LatentUp(hidden, channels, 1)
+        self.fuse = nn.Conv2d((references + 1) * channels, channels, 1)
+        self.body = nn.ModuleList(
+            nn.Conv2d(channels, channels, 3, padding=1) for _ in range(layers)
+        )
+        self.head = nn.Conv2d(channels, 96, 1)
+
+    def forward(self, *references_and_latent: Tensor) -> tuple[Tensor, Tensor]:
+        *references, latent = references_and_latent
+        x = _relu6(self.fuse(torch.cat((*references, self.up(latent)), dim=1)))
+        for layer in self.body:
+            x = _relu6(layer(x))
+        return self.head(x), x
+
+
+Network = Enhancer | IFrameDecoder | Generator
+
+
+def network_names() -> tuple[str, ...]:
+    """The networks of every tier, in the order in which reports list them."""
+    return ("iframe_decoder", "generator_p", "generator_b", "enhancer")
+
+
+def spec(name: str, tier: str) -> NetworkSpec:
+    """Ports of network `name` in `tier`; `KeyError` names an unknown tier or network."""
+    channels = TIERS[tier].feature_channels
+    latent = PortSpec("latent", LATENT_CHANNELS, 16, LATENT_SCALE, 128)
+
+    def feature(port: str) -> PortSpec:
+        return PortSpec(port, channels, 8, RELU6_SCALE, 0)
+
+    decoded = (_frame("frame", 8), feature("feature"))
+    ports: dict[str, tuple[tuple[PortSpec, ...], tuple[PortSpec, ...]]] = {
+        "enhancer": (
+            (
+                *(_frame(f, 4) for f in ("prev", "cur", "next")),
+                PortSpec("condition", 2, 4, PIXEL_SCALE, 0),
+            ),
+            (_frame("frame", 4),),
+        ),
+        "iframe_decoder": ((latent,), decoded),
+        "generator_p": ((feature("past"), latent), decoded),
+        "generator_b": ((feature("past"), feature("future"), latent), decoded),
+    }
+    inputs, outputs = ports[name]
+    # An output must not share its name with an input of the same graph.
+    return NetworkSpec(
+        name, tier, inputs, tuple(PortSpec(f"{p.name}_out", *_rest(p)) for p in outputs)
+    )
+
+
+def _rest(port: PortSpec) -> tuple[int, int, float, int]:
+    return port.channels, port.stride, port.scale, port.zero_point
+
+
+def build(name: str, tier: str) -> Network:
+    """Network `name` of `tier` with fresh weights; `KeyError` names an unknown tier or network."""
+    t = TIERS[tier]
+    if name == "enhancer":
+        return Enhancer(t.enhancer_channels, t.enhancer_layers)
+    if name == "iframe_decoder":
+        return IFrameDecoder(t.latent_channels, t.feature_channels, t.decoder_layers)
+    references = {"generator_p": 1, "generator_b": 2}[name]
+    return Generator(t.latent_channels, t.feature_channels, t.generator_layers, references)

@@ -1,0 +1,94 @@
+"""A decoded picture and its geometry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import av
+
+Plane = NDArray[np.uint8] | NDArray[np.uint16]
+Planes = tuple[Plane, Plane, Plane]
+
+
+@dataclass(frozen=True)
+class ColorInfo:
+    """How to read the samples: ISO/IEC 23091-2 code points, 2 meaning unspecified."""
+
+    primaries: int = 2
+    transfer: int = 2
+    matrix: int = 2
+    full_range: bool = False
+
+
+@dataclass(frozen=True)
+class PictureFormat:
+    """Geometry of a 4:2:0 picture.
+
+    `width` and `height` are luma samples, 1 or more and odd ones allowed: chroma planes have
+    half of that, rounded up. `bit_depth` is 8 (planes of uint8) or 10 (uint16, 0 to 1023).
+    """
+
+    width: int
+    height: int
+    bit_depth: int = 8
+
+    @property
+    def chroma_shape(self) -> tuple[int, int]:
+        """(rows, columns) of U and of V."""
+        return (self.height + 1) // 2, (self.width + 1) // 2
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One decoded frame.
+
+    `planes` are Y [height, width], U and V [ceil(height/2), ceil(width/2)]. They are the
+    decoder's own buffers, not copies, and read-only. `pts` counts `time_base` seconds.
+    """
+
+    planes: Planes
+    format: PictureFormat
+    pts: int
+    time_base: Fraction
+    color: ColorInfo = ColorInfo()
+
+    @property
+    def time(self) -> float:
+        """Presentation time in seconds."""
+        return float(self.pts * self.time_base)
+
+    def to_av(self) -> av.VideoFrame:
+        """A copy as a PyAV frame (`yuv420p` or `yuv420p10le`) with timestamps and colour set."""
+        import av
+
+        name = "yuv420p" if self.format.bit_depth == 8 else "yuv420p10le"
+        frame = av.VideoFrame(self.format.width, self.format.height, name)
+        for plane, samples in zip(frame.planes, self.planes, strict=True):
+            rows, columns = samples.shape
+            buffer = np.frombuffer(plane, dtype=np.uint8).reshape(plane.height, plane.line_size)
+            raw = np.ascontiguousarray(samples).view(np.uint8).reshape(rows, -1)
+            buffer[:rows, : raw.shape[1]] = raw
+        frame.pts = self.pts
+        frame.time_base = self.time_base
+        frame.color_primaries = self.color.primaries
+        frame.color_trc = self.color.transfer
+        frame.colorspace = self.color.matrix
+        frame.color_range = 2 if self.color.full_range else 1
+        return frame
+
+    def to_rgb(self) -> NDArray[np.uint8]:
+        """A copy as RGB [height, width, 3] uint8, by the stream's matrix (BT.709 if unspecified)."""
+        import av
+        from av.video.reformatter import Colorspace
+
+        frame = self.to_av()
+        if self.color.matrix == 2:
+            frame.colorspace = Colorspace.ITU709
+        array: NDArray[np.uint8] = frame.reformat(format="rgb24").to_ndarray()
+        return array
