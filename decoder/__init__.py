@@ -12,7 +12,7 @@ from .networks import (
     network_names,
     spec,
 )
-from .weights import LoadedNetwork, load, model_id, weights_path
+from .trained import LoadedNetwork, load, model_id, weights_path
 
 __all__ = [
     "TIERS",

@@ -76,10 +76,6 @@ def _frame(name: str, stride: int) -> PortSpec:
     return PortSpec(name, channels, stride, PIXEL_SCALE, 0)
 
 
-def _relu6(x: Tensor) -> Tensor:
-    return F.relu6(x)
-
-
 class Enhancer(nn.Module):
     """Removes what the base codec left: frames t-1, t, t+1 and its quantiser in, frame t out.
 
@@ -90,6 +86,7 @@ class Enhancer(nn.Module):
 
     def __init__(self, channels: int, layers: int) -> None:
         super().__init__()
+        self.activation = nn.ReLU6()
         self.stem = nn.Conv2d(3 * 24 + 2, channels, 1)
         self.body = nn.ModuleList(
             nn.Conv2d(channels, channels, 3, padding=1) for _ in range(layers)
@@ -100,9 +97,9 @@ class Enhancer(nn.Module):
         nn.init.zeros_(self.head.bias)
 
     def forward(self, prev: Tensor, cur: Tensor, next: Tensor, condition: Tensor) -> Tensor:
-        x = _relu6(self.stem(torch.cat((prev, cur, next, condition), dim=1)))
+        x = self.activation(self.stem(torch.cat((prev, cur, next, condition), dim=1)))
         for layer in self.body:
-            x = _relu6(layer(x))
+            x = self.activation(layer(x))
         residual: Tensor = self.head(x)
         return cur + residual
 
@@ -112,11 +109,12 @@ class _LatentUp(nn.Module):
 
     def __init__(self, hidden: int, channels: int, kernel: int) -> None:
         super().__init__()
+        self.activation = nn.ReLU6()
         self.expand = nn.Conv2d(LATENT_CHANNELS, hidden, 3, padding=1)
         self.spread = nn.Conv2d(hidden, 4 * channels, kernel, padding=kernel // 2)
 
     def forward(self, latent: Tensor) -> Tensor:
-        x = _relu6(self.spread(_relu6(self.expand(latent))))
+        x = self.activation(self.spread(self.activation(self.expand(latent))))
         return F.pixel_shuffle(x, 2)
 
 
@@ -129,6 +127,7 @@ class IFrameDecoder(nn.Module):
 
     def __init__(self, hidden: int, channels: int, layers: int) -> None:
         super().__init__()
+        self.activation = nn.ReLU6()
         self.up = _LatentUp(hidden, channels, 3)
         self.body = nn.ModuleList(
             nn.Conv2d(channels, channels, 3, padding=1) for _ in range(layers)
@@ -138,7 +137,7 @@ class IFrameDecoder(nn.Module):
     def forward(self, latent: Tensor) -> tuple[Tensor, Tensor]:
         x = self.up(latent)
         for layer in self.body:
-            x = _relu6(layer(x))
+            x = self.activation(layer(x))
         return self.head(x), x
 
 
@@ -152,6 +151,7 @@ class Generator(nn.Module):
 
     def __init__(self, hidden: int, channels: int, layers: int, references: int) -> None:
         super().__init__()
+        self.activation = nn.ReLU6()
         self.up = _LatentUp(hidden, channels, 1)
         self.fuse = nn.Conv2d((references + 1) * channels, channels, 1)
         self.body = nn.ModuleList(
@@ -161,9 +161,9 @@ class Generator(nn.Module):
 
     def forward(self, *references_and_latent: Tensor) -> tuple[Tensor, Tensor]:
         *references, latent = references_and_latent
-        x = _relu6(self.fuse(torch.cat((*references, self.up(latent)), dim=1)))
+        x = self.activation(self.fuse(torch.cat((*references, self.up(latent)), dim=1)))
         for layer in self.body:
-            x = _relu6(layer(x))
+            x = self.activation(layer(x))
         return self.head(x), x
 
 

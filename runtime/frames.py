@@ -65,15 +65,9 @@ class Frame:
 
     def to_av(self) -> av.VideoFrame:
         """A copy as a PyAV frame (`yuv420p` or `yuv420p10le`) with timestamps and colour set."""
-        import av
+        from .av_planes import to_video_frame
 
-        name = "yuv420p" if self.format.bit_depth == 8 else "yuv420p10le"
-        frame = av.VideoFrame(self.format.width, self.format.height, name)
-        for plane, samples in zip(frame.planes, self.planes, strict=True):
-            rows, columns = samples.shape
-            buffer = np.frombuffer(plane, dtype=np.uint8).reshape(plane.height, plane.line_size)
-            raw = np.ascontiguousarray(samples).view(np.uint8).reshape(rows, -1)
-            buffer[:rows, : raw.shape[1]] = raw
+        frame = to_video_frame(self.planes, self.format.bit_depth)
         frame.pts = self.pts
         frame.time_base = self.time_base
         frame.color_primaries = self.color.primaries
@@ -83,12 +77,10 @@ class Frame:
         return frame
 
     def to_rgb(self) -> NDArray[np.uint8]:
-        """A copy as RGB [height, width, 3] uint8, by the stream's matrix (BT.709 if unspecified)."""
-        import av
+        """A copy as RGB [height, width, 3] uint8, by the stream's matrix, BT.709 if it has none."""
         from av.video.reformatter import Colorspace
 
         frame = self.to_av()
         if self.color.matrix == 2:
             frame.colorspace = Colorspace.ITU709
-        array: NDArray[np.uint8] = frame.reformat(format="rgb24").to_ndarray()
-        return array
+        return frame.reformat(format="rgb24").to_ndarray().astype(np.uint8, copy=False)

@@ -1,0 +1,220 @@
+"""`semantic_latent` and `i_frame_interpolation`, with the INT8 decoder in the loop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ...decoder.networks import RELU6_SCALE, TIERS
+from ...runtime.chunks import StrategyId
+from ...runtime.errors import ModelError
+from ...runtime.frames import PictureFormat, Planes
+from ...runtime.latents import STEPS_Q16, dequantize, step_size
+from ...runtime.models import packaged_models, read_models
+from ...runtime.packing import pack, unpack
+from ...runtime.payloads import FrameKind, LatentBody, LatentPacket
+from ...runtime.sessions import Network, NetworkPool
+from ...runtime.symbols import (
+    Latent,
+    ScaleIndex,
+    choose_difference_tables,
+    choose_scale_index,
+    encode_latent,
+)
+from ..analysis import Analysis, load_analysis
+from ..quality import psnr
+from ..scene import Scene
+from ._base import Candidate, candidate
+
+FINEST_QUALITY = len(STEPS_Q16) - 1
+_BLOCK = 8
+_MULTIPLE = 16
+_LIGHT = {
+    FrameKind.I: "iframe_decoder",
+    FrameKind.P: "generator_p",
+    FrameKind.B: "generator_b",
+}
+_ANALYSIS = {FrameKind.I: "analysis_i", FrameKind.P: "analysis_p", FrameKind.B: "analysis_b"}
+_WEIGHTS = Path(__file__).parents[1] / "weights"
+_PORTS = ("past", "future")
+# B-frames in the middle feed no other frame's reference but those below them: they may be coarser.
+_B_QUALITY_OFFSET = 8
+_MINI_GOP = 8
+
+
+@dataclass(frozen=True)
+class CodedFrame:
+    """One frame through analysis, symbols and the INT8 network: what the player will see."""
+
+    latent: Latent
+    planes: Planes
+    feature: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class PlannedFrame:
+    """A frame's place in the decoding order."""
+
+    kind: FrameKind
+    position: int
+    references: tuple[int, ...] = ()
+
+
+class LatentCoder:
+    """The analysis networks, and the INT8 networks that undo them.
+
+    `device` is where the analysis runs, a torch device. Raises ModelError if a network of the
+    tier was not trained or is not installed.
+    """
+
+    def __init__(self, tier: str, device: str, networks: NetworkPool) -> None:
+        folder = read_models(packaged_models(tier))
+        self._device = torch.device(device)
+        self.light: dict[FrameKind, Network] = {}
+        self._analysis: dict[FrameKind, Analysis] = {}
+        for kind, name in _ANALYSIS.items():
+            path = _WEIGHTS / f"{name}-{tier}.safetensors"
+            if not path.is_file():
+                raise ModelError(f"{path.name}: no such analysis network; train tier {tier} first")
+            network = load_analysis(name, TIERS[tier].feature_channels, path)
+            self._analysis[kind] = network.to(self._device)
+            self.light[kind] = networks.network(folder.network(_LIGHT[kind]).model_id)
+
+    def code(
+        self,
+        packed: NDArray[np.uint8],
+        picture: PictureFormat,
+        kind: FrameKind,
+        references: Sequence[NDArray[np.uint8]],
+        quality: int,
+    ) -> CodedFrame:
+        """A packed source frame [1, 96, H/8, W/8] coded on the features it refers to."""
+        with torch.inference_mode():
+            frame = torch.from_numpy(packed).to(self._device).float() / 255.0
+            features = [
+                torch.from_numpy(feature).to(self._device).float() * RELU6_SCALE
+                for feature in references
+            ]
+            levels = self._analysis[kind](frame, *features)[0] / step_size(quality)
+            symbols = levels.round().clamp(-127, 127).to(torch.int8).cpu().numpy()
+        return self.reconstruct(symbols, picture, kind, references, quality)
+
+    def reconstruct(
+        self,
+        symbols: NDArray[np.int8],
+        picture: PictureFormat,
+        kind: FrameKind,
+        references: Sequence[NDArray[np.uint8]],
+        quality: int,
+    ) -> CodedFrame:
+        """What the device makes of symbols [64, h, w]."""
+        inputs = {"latent": dequantize(symbols, quality)}
+        inputs.update(zip(_PORTS, references, strict=False))
+        frame, feature = self.light[kind].run(inputs)
+        latent = Latent(symbols, choose_scale_index(symbols))
+        return CodedFrame(latent, unpack(frame, picture), feature)
+
+
+@dataclass(frozen=True)
+class LatentTrial:
+    """A scene in latents; the setting is 63 minus the quality index."""
+
+    coder: LatentCoder
+    strategy: StrategyId
+
+    @property
+    def name(self) -> str:
+        """See `Trial.name`."""
+        return self.strategy.name.lower()
+
+    @property
+    def settings(self) -> tuple[int, int]:
+        """See `Trial.settings`."""
+        return 0, FINEST_QUALITY
+
+    @property
+    def usual_setting(self) -> int:
+        """See `Trial.usual_setting`."""
+        return FINEST_QUALITY // 2
+
+    @property
+    def settings_per_octave(self) -> float:
+        """See `Trial.settings_per_octave`."""
+        return 20.0
+
+    def encode(self, scene: Scene, setting: int) -> tuple[Candidate, ...]:
+        """See `Trial.encode`."""
+        quality = FINEST_QUALITY - setting
+        count = len(scene.frames)
+        semantic = self.strategy is StrategyId.SEMANTIC_LATENT
+        order = predicted_order(count) if semantic else interpolated_order(count)
+        last_use = {ref: step for step, frame in enumerate(order) for ref in frame.references}
+        features: dict[int, NDArray[np.uint8]] = {}
+        quality_db = [0.0] * count
+        latents: list[tuple[PlannedFrame, int, Latent]] = []
+        for step, frame in enumerate(order):
+            used = quality
+            if frame.kind is FrameKind.B:
+                used = max(0, quality - _B_QUALITY_OFFSET)
+            source = scene.frames[frame.position]
+            references = [features[reference] for reference in frame.references]
+            coded = self.coder.code(
+                pack(source, _BLOCK, _MULTIPLE), scene.format, frame.kind, references, used
+            )
+            latents.append((frame, used, coded.latent))
+            quality_db[frame.position] = psnr(source, coded.planes).weighted
+            if frame.position in last_use:
+                features[frame.position] = coded.feature
+            for done in [each for each in features if last_use[each] <= step]:
+                del features[done]
+        body = _body(latents, tuple(n.entry.model_id for n in self.coder.light.values()))
+        return (candidate(scene, self.strategy, None, setting, body, quality_db),)
+
+
+def predicted_order(count: int) -> list[PlannedFrame]:
+    """An I-frame, then each frame from the one before."""
+    first = [PlannedFrame(FrameKind.I, 0)]
+    return first + [PlannedFrame(FrameKind.P, n, (n - 1,)) for n in range(1, count)]
+
+
+def interpolated_order(count: int, interval: int = _MINI_GOP) -> list[PlannedFrame]:
+    """I-frames every `interval` frames and at the end; between two of them a hierarchy of B."""
+    order = [PlannedFrame(FrameKind.I, 0)]
+    past = 0
+    while past < count - 1:
+        future = min(past + interval, count - 1)
+        order.append(PlannedFrame(FrameKind.I, future))
+        order += _between(past, future)
+        past = future
+    return order
+
+
+def _between(past: int, future: int) -> list[PlannedFrame]:
+    if future - past < 2:
+        return []
+    middle = (past + future) // 2
+    here = PlannedFrame(FrameKind.B, middle, (past, future))
+    return [here, *_between(past, middle), *_between(middle, future)]
+
+
+def _body(
+    latents: Sequence[tuple[PlannedFrame, int, Latent]], models: tuple[str, ...]
+) -> LatentBody:
+    tables = tuple(
+        choose_difference_tables(
+            [latent.scale_index for frame, _, latent in latents if frame.kind is kind]
+        )
+        for kind in FrameKind
+    )
+    previous: dict[FrameKind, ScaleIndex] = {}
+    packets = []
+    for frame, quality, latent in latents:
+        data = encode_latent(latent, tables[frame.kind], previous.get(frame.kind))
+        previous[frame.kind] = latent.scale_index
+        packets.append(LatentPacket(frame.kind, frame.position, frame.references, quality, data))
+    return LatentBody(models, tables, tuple(packets))

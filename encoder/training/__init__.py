@@ -1,0 +1,1 @@
+"""Training of the light networks and of the analysis networks that feed them."""

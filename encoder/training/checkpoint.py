@@ -1,0 +1,56 @@
+"""Checkpoints that let training stop at any minute and go on, here or on another machine."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+
+@dataclass
+class Progress:
+    """How far a training has come; `curve` holds (step, loss, learning rate) points."""
+
+    step: int = 0
+    seconds: float = 0.0
+    curve: list[tuple[int, float, float]] = field(default_factory=list)
+
+
+def save_checkpoint(
+    path: Path, networks: dict[str, nn.Module], optimizer: torch.optim.Optimizer, done: Progress
+) -> None:
+    """Write a checkpoint under a temporary name and rename it, so a crash leaves the last one."""
+    state = {
+        "networks": {name: module.state_dict() for name, module in networks.items()},
+        "optimizer": optimizer.state_dict(),
+        "step": done.step,
+        "seconds": done.seconds,
+        "curve": [list(point) for point in done.curve],
+    }
+    temporary = path.with_suffix(".partial")
+    torch.save(state, temporary)
+    os.replace(temporary, path)
+
+
+def load_checkpoint(
+    path: Path, networks: dict[str, nn.Module], optimizer: torch.optim.Optimizer | None
+) -> Progress:
+    """Restore `networks` (and `optimizer`) in place; nothing is unpickled but tensors.
+
+    Networks that the checkpoint lacks keep their weights: a later stage may add some.
+    """
+    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    fits = True
+    for name, module in networks.items():
+        if name in state["networks"]:
+            module.load_state_dict(state["networks"][name])
+        else:
+            fits = False
+    if optimizer is not None and fits:
+        optimizer.load_state_dict(state["optimizer"])
+    curve = [(int(s), float(loss), float(rate)) for s, loss, rate in state["curve"]]
+    return Progress(int(state["step"]), float(state["seconds"]), curve)

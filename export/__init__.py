@@ -1,0 +1,35 @@
+"""Trained networks to the INT8 graphs that devices run, with evidence of what that cost."""
+
+from .loss import LossSample, NetworkLoss, measure_loss
+from .manifest import ClipLoss, Manifest, MeasuredOn, NetworkEntry, Placement, Port
+from .pipeline import Progress, export_networks
+from .plan import ExportOptions, PlannedNetwork, Precision, plan_export
+from .samples import SampleSource, demo_clips, enhancer_samples
+from .sizes import Size, parse_size
+from .targets import Target, find_target, targets
+
+__all__ = [
+    "ClipLoss",
+    "ExportOptions",
+    "LossSample",
+    "Manifest",
+    "MeasuredOn",
+    "NetworkEntry",
+    "NetworkLoss",
+    "Placement",
+    "PlannedNetwork",
+    "Port",
+    "Precision",
+    "Progress",
+    "SampleSource",
+    "Size",
+    "Target",
+    "demo_clips",
+    "enhancer_samples",
+    "export_networks",
+    "find_target",
+    "measure_loss",
+    "parse_size",
+    "plan_export",
+    "targets",
+]

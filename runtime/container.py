@@ -1,0 +1,230 @@
+"""The `.ecv` container: a header, self-contained scene chunks, other streams' packets, an index.
+
+docs/format.md describes every byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO
+
+from .auxiliary import AuxPacket, AuxStream, batches, pack_aux_packets, parse_aux_packets
+from .chunks import (
+    Chunk,
+    Codec,
+    IndexEntry,
+    StrategyId,
+    pack_chunk,
+    pack_index,
+    parse_chunk,
+    parse_index,
+)
+from .errors import BitstreamError, EdgecodecError, UnsupportedError
+from .fields import FORMAT_VERSION, Limits
+from .header import Header, pack_header, parse_header
+from .records import (
+    AUXD,
+    CHNK,
+    HEAD,
+    INDX,
+    SYNC,
+    Damage,
+    Record,
+    RecordFile,
+    pack_footer,
+    write_record,
+)
+
+__all__ = [
+    "FORMAT_VERSION",
+    "AuxPacket",
+    "AuxStream",
+    "Chunk",
+    "Codec",
+    "Damage",
+    "Header",
+    "IndexEntry",
+    "Limits",
+    "Reader",
+    "StrategyId",
+    "Writer",
+]
+
+_MAX_LISTED_DAMAGE = 4096
+
+
+class Writer:
+    """Writes a stream front to back: the header at once, chunks as they come, the index last.
+
+    The file need not seek. Nothing is closed or renamed: that is the caller's.
+    """
+
+    def __init__(self, file: BinaryIO, header: Header) -> None:
+        self._file = file
+        self._limits = Limits()
+        self._streams = frozenset(stream.index for stream in header.aux_streams)
+        self._entries: list[IndexEntry] = []
+        self._last_pts: int | None = None
+        self._position = write_record(file, HEAD, pack_header(header))
+
+    def write_chunk(self, chunk: Chunk) -> None:
+        """Append a scene.
+
+        Raises ValueError if it does not follow the one before in frames and time, and
+        UnsupportedError if it is over the limits of the format.
+        """
+        payload = pack_chunk(chunk)
+        last = self._entries[-1] if self._entries else None
+        if last is not None and chunk.start_frame < last.start_frame + last.frames:
+            raise ValueError(f"chunk of frame {chunk.start_frame}: that frame is already written")
+        if self._last_pts is not None and chunk.pts[0] <= self._last_pts:
+            raise ValueError(f"chunk of pts {chunk.pts[0]}: it must come after {self._last_pts}")
+        frames, limits = len(chunk.pts), self._limits
+        if frames > limits.max_frames_per_chunk or len(payload) > limits.max_chunk_bytes:
+            raise UnsupportedError(
+                f"chunk at frame {chunk.start_frame}: {frames} frames in {len(payload)} bytes, "
+                f"at most {limits.max_frames_per_chunk} in {limits.max_chunk_bytes}: split it"
+            )
+        if len(self._entries) == limits.max_chunks:
+            raise UnsupportedError(f"more than {limits.max_chunks} chunks: make scenes longer")
+        offset, size = self._position, write_record(self._file, CHNK, payload)
+        self._position += size
+        self._entries.append(IndexEntry(offset, size, chunk.start_frame, frames, chunk.pts[0]))
+        self._last_pts = chunk.pts[-1]
+
+    def write_aux(self, packets: Iterable[AuxPacket]) -> None:
+        """Append packets of other streams.
+
+        Raises ValueError if the header does not list a stream, UnsupportedError if a packet is
+        over the limits of the format.
+        """
+        for batch in batches(packets, self._limits):
+            missing = {packet.stream for packet in batch} - self._streams
+            if missing:
+                raise ValueError(f"packets of streams {sorted(missing)}, not in the header")
+            payload = pack_aux_packets(batch)
+            if len(payload) > self._limits.max_aux_bytes:
+                raise UnsupportedError(f"a packet of stream {batch[0].stream} is too large")
+            self._position += write_record(self._file, AUXD, payload)
+
+    def finish(self) -> None:
+        """Append index and footer; nothing may be written after."""
+        write_record(self._file, INDX, pack_index(self._entries))
+        self._file.write(pack_footer(self._position))
+        self._file.flush()
+
+
+class Reader:
+    """Reads a stream from any seekable file, and what is left of a damaged one.
+
+    Raises BitstreamError if the file is no `.ecv` stream or its header is damaged, and
+    UnsupportedError if it needs a later format version. Damage elsewhere only costs the chunk or
+    the packets that it hit, and `damage` lists it as it is met (the first 4,096). A file without
+    a whole index (cut off, or still being written) is scanned instead. Methods may be called from
+    several threads.
+    """
+
+    def __init__(self, file: BinaryIO, limits: Limits | None = None) -> None:
+        self._limits = limits or Limits()
+        self._records = RecordFile(file)
+        self.damage: list[Damage] = []
+        self._flagged: set[int] = set()
+        start = self._records.read_at(0, len(SYNC))
+        if start != SYNC:
+            raise BitstreamError(
+                f"not an .ecv stream: it begins with {start.hex(' ') or 'nothing'}, "
+                f"not with {SYNC.hex(' ')}"
+            )
+        head = self._records.record_at(0)
+        if head is None or head.kind != HEAD:
+            raise BitstreamError("byte 0: the .ecv header is damaged, nothing can be decoded")
+        payload = self._records.payload(head, self._limits.max_header_bytes)
+        self._first = head.end
+        self.header: Header = parse_header(payload, self._limits)
+        self.index: tuple[IndexEntry, ...] = self._load_index()
+
+    def chunk(self, entry: IndexEntry) -> Chunk:
+        """The scene at an index entry.
+
+        Raises BitstreamError if it is damaged, which `damage` then lists, and UnsupportedError if
+        it needs a later format version.
+        """
+        try:
+            record = self._records.record_at(entry.offset)
+            if record is None or record.kind != CHNK or record.size != entry.size:
+                raise BitstreamError(f"byte {entry.offset}: no chunk where the index has one")
+            chunk = self._read_chunk(record)
+            if (chunk.start_frame, len(chunk.pts), chunk.pts[0]) != (
+                entry.start_frame,
+                entry.frames,
+                entry.start_pts,
+            ):
+                raise BitstreamError(f"{record}: it is not the chunk that the index describes")
+        except BitstreamError as error:
+            self._flag(Damage(entry.offset, entry.size, str(error)))
+            raise
+        return chunk
+
+    def aux_packets(self) -> Iterator[AuxPacket]:
+        """Every packet of the other streams in file order; damaged records are left out."""
+        streams = frozenset(stream.index for stream in self.header.aux_streams)
+        for record in self._walk(AUXD):
+            try:
+                payload = self._records.payload(record, self._limits.max_aux_bytes)
+                packets = parse_aux_packets(payload, streams, self._limits, str(record))
+            except EdgecodecError as error:
+                self._flag(Damage(record.offset, record.size, str(error)))
+                continue
+            yield from packets
+
+    def _read_chunk(self, record: Record) -> Chunk:
+        payload = self._records.payload(record, self._limits.max_chunk_bytes)
+        return parse_chunk(payload, self._limits, str(record))
+
+    def _load_index(self) -> tuple[IndexEntry, ...]:
+        offset = self._records.index_offset()
+        record = None if offset is None else self._records.record_at(offset)
+        if record is not None and record.kind == INDX:
+            try:
+                payload = self._records.payload(record, self._limits.max_index_bytes)
+                return parse_index(payload, record.offset, self._limits)
+            except EdgecodecError as error:
+                self._flag(Damage(record.offset, record.size, str(error)))
+        else:
+            end = self._records.size
+            self._flag(
+                Damage(end, 0, f"byte {end}: no index, the file was cut off or is unfinished")
+            )
+        return self._scan()
+
+    def _scan(self) -> tuple[IndexEntry, ...]:
+        entries: list[IndexEntry] = []
+        next_frame, last_pts = 0, -(1 << 63) - 1
+        for record in self._walk(CHNK):
+            try:
+                chunk = self._read_chunk(record)
+                if chunk.start_frame < next_frame or chunk.pts[0] <= last_pts:
+                    raise BitstreamError(f"{record}: frames that an earlier chunk already has")
+                if len(entries) == self._limits.max_chunks:
+                    raise BitstreamError(f"{record}: more than {len(entries)} chunks")
+            except EdgecodecError as error:
+                self._flag(Damage(record.offset, record.size, str(error)))
+                continue
+            frames = len(chunk.pts)
+            next_frame, last_pts = chunk.start_frame + frames, chunk.pts[-1]
+            entries.append(
+                IndexEntry(record.offset, record.size, chunk.start_frame, frames, chunk.pts[0])
+            )
+        return tuple(entries)
+
+    def _walk(self, kind: bytes) -> Iterator[Record]:
+        for found in self._records.walk(self._first):
+            if isinstance(found, Damage):
+                self._flag(found)
+            elif found.kind == kind:
+                yield found
+
+    def _flag(self, damage: Damage) -> None:
+        if damage.offset not in self._flagged and len(self.damage) < _MAX_LISTED_DAMAGE:
+            self._flagged.add(damage.offset)
+            self.damage.append(damage)

@@ -1,0 +1,44 @@
+"""Decoding of one scene, strategy by strategy, behind one function."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..container import Chunk
+from ..errors import BitstreamError
+from ..frames import Planes
+from ..payloads import ClassicalBody, HybridBody, parse_body
+from ._context import SceneContext
+from .classical import decode_classical
+from .hybrid import condition_planes, decode_hybrid, enhance
+from .latent import decode_latents, latent_shape
+
+__all__ = [
+    "SceneContext",
+    "condition_planes",
+    "decode_scene",
+    "enhance",
+    "latent_shape",
+]
+
+
+def decode_scene(chunk: Chunk, context: SceneContext) -> Iterator[Planes]:
+    """The frames of a chunk in display order, one for each of its timestamps.
+
+    Raises BitstreamError if the chunk is damaged, ModelError if it needs a network that is not
+    there, and UnsupportedError if it needs a later version.
+    """
+    frames = len(chunk.pts)
+    body = parse_body(chunk.strategy, chunk.body, frames, context.limits)
+    if isinstance(body, ClassicalBody):
+        decoded = decode_classical(body, frames, context)
+    elif isinstance(body, HybridBody):
+        decoded = decode_hybrid(body, frames, context)
+    else:
+        decoded = decode_latents(body, context)
+    count = 0
+    for planes in decoded:
+        yield planes
+        count += 1
+    if count != frames:
+        raise BitstreamError(f"scene {chunk.scene}: {count} frames decoded of {frames}")

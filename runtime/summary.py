@@ -1,0 +1,150 @@
+"""What a stream holds, told without decoding a picture."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from .container import (
+    AuxStream,
+    Chunk,
+    Codec,
+    Damage,
+    Header,
+    IndexEntry,
+    Limits,
+    Reader,
+    StrategyId,
+)
+from .errors import EdgecodecError
+from .payloads import ClassicalBody, HybridBody, LatentBody, parse_body
+
+
+@dataclass(frozen=True)
+class SceneSummary:
+    """One scene.
+
+    `start` and `duration` are seconds, `bits` what the chunk takes in the file. `codec` is its
+    base's, None where it has none; `enhanced_frames` counts those that the enhancer improves,
+    `models` are ids of the networks it names. `problem` says why a scene cannot be read, and
+    then all that is known is its place.
+    """
+
+    start_frame: int
+    start: float
+    frames: int
+    duration: float
+    bits: int
+    strategy: StrategyId | None = None
+    codec: Codec | None = None
+    enhanced_frames: int = 0
+    models: tuple[str, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class StreamSummary:
+    """Another stream that travels along: `packets` and `data_bytes` are what could be read."""
+
+    stream: AuxStream
+    packets: int
+    data_bytes: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A whole file; `frames` counts what the index lists and `duration` is in seconds."""
+
+    file_bytes: int
+    header: Header
+    frames: int
+    duration: float
+    scenes: tuple[SceneSummary, ...]
+    streams: tuple[StreamSummary, ...]
+    damage: tuple[Damage, ...]
+
+    @property
+    def bits_per_second(self) -> float:
+        """The file's size, everything included, over its duration."""
+        return 8 * self.file_bytes / self.duration if self.duration else 0.0
+
+
+def summarise(path: Path, limits: Limits | None = None) -> Summary:
+    """Read every chunk and packet of a file, damaged or not.
+
+    Raises BitstreamError if it is no `.ecv` stream or its header is damaged, UnsupportedError if
+    it needs a later version, and OSError if it cannot be read.
+    """
+    with path.open("rb") as file:
+        reader = Reader(file, limits)
+        scenes = tuple(_scenes(reader, limits or Limits()))
+        streams = tuple(_streams(reader))
+        return Summary(
+            file_bytes=path.stat().st_size,
+            header=reader.header,
+            frames=sum(scene.frames for scene in scenes),
+            duration=sum(scene.duration for scene in scenes),
+            scenes=scenes,
+            streams=streams,
+            damage=tuple(reader.damage),
+        )
+
+
+def _scenes(reader: Reader, limits: Limits) -> Iterator[SceneSummary]:
+    for entry in reader.index:
+        try:
+            chunk = reader.chunk(entry)
+            yield _scene(reader.header, entry, chunk, limits)
+        except EdgecodecError as error:
+            time_base, rate = reader.header.time_base, reader.header.frame_rate
+            yield SceneSummary(
+                entry.start_frame,
+                float(entry.start_pts * time_base),
+                entry.frames,
+                float(entry.frames / rate) if rate else 0.0,
+                8 * entry.size,
+                problem=str(error),
+            )
+
+
+def _scene(header: Header, entry: IndexEntry, chunk: Chunk, limits: Limits) -> SceneSummary:
+    body = parse_body(chunk.strategy, chunk.body, len(chunk.pts), limits)
+    codec: Codec | None = None
+    enhanced = 0
+    models: tuple[str, ...] = ()
+    if isinstance(body, ClassicalBody | HybridBody):
+        codec = body.base.codec
+    if isinstance(body, HybridBody):
+        enhanced, models = sum(body.enhanced), (body.enhancer,)
+    if isinstance(body, LatentBody):
+        models = body.models
+    return SceneSummary(
+        chunk.start_frame,
+        float(chunk.pts[0] * header.time_base),
+        len(chunk.pts),
+        float(_span(chunk.pts, header)),
+        8 * entry.size,
+        chunk.strategy,
+        codec,
+        enhanced,
+        models,
+    )
+
+
+def _span(pts: tuple[int, ...], header: Header) -> Fraction:
+    """Seconds from the first frame to the end of the last, which lasts as long as nominal."""
+    last = 1 / header.frame_rate if header.frame_rate else Fraction(0)
+    return (pts[-1] - pts[0]) * header.time_base + last
+
+
+def _streams(reader: Reader) -> Iterator[StreamSummary]:
+    packets: Counter[int] = Counter()
+    data_bytes: Counter[int] = Counter()
+    for packet in reader.aux_packets():
+        packets[packet.stream] += 1
+        data_bytes[packet.stream] += len(packet.data)
+    for stream in reader.header.aux_streams:
+        yield StreamSummary(stream, packets[stream.index], data_bytes[stream.index])

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from edgecodec.profiles import Basis, device_names, load_device, load_devices
+from edgecodec.profiles.fitted import load_fitted
+from edgecodec.runtime.errors import DeviceError
+
+MINE = """
+format = 1
+name = "mine"
+title = "My board"
+basis = "label-scaled"
+parameters = "galaxy-s24"
+
+[label]
+tops = 20.0
+meaning = "dense INT8"
+source = "Its box"
+
+[dense_int8_tops]
+value = 20.0
+source = "Its box"
+
+[dram_gbps]
+value = 30.0
+source = "Its data sheet"
+
+[dispatch_us]
+value = 200.0
+source = "A guess"
+"""
+
+
+def write(tmp_path: Path, text: str) -> str:
+    file = tmp_path / "mine.toml"
+    file.write_text(text)
+    return str(file)
+
+
+def test_the_targets_are_shipped() -> None:
+    assert {
+        "host",
+        "qcs6490",
+        "snapdragon-40tops",
+        "snapdragon-8elite",
+        "snapdragon-8elite-gen5",
+        "snapdragon-8gen2",
+        "snapdragon-8gen3",
+        "snapdragon-x-elite",
+    } <= set(device_names())
+
+
+def test_every_shipped_profile_is_sound_and_sourced() -> None:
+    for device in load_devices():
+        assert device.name in device_names()
+        listed = device.to_dict()
+        figures = ("label_tops", "dense_int8_tops", "dram_gbps", "dispatch_us")
+        for name in figures:
+            assert (listed[name] is None) == (name not in listed["sources"])
+        assert bool(listed["hardware_codecs"]) == ("hardware_codecs" in listed["sources"])
+
+
+def test_fitted_profiles_state_the_figures_of_their_fit() -> None:
+    for device in load_devices():
+        if device.basis is Basis.FITTED:
+            assert device.parameters
+            assert device.dense_int8_tops
+            assert device.dispatch_us
+            fit = load_fitted(device.parameters).precisions["w8a8"]
+            assert device.dense_int8_tops.value == pytest.approx(fit.dense_tops, abs=0.06)
+            assert device.dispatch_us.value == pytest.approx(fit.fixed_us, abs=0.06)
+            assert fit.error.networks >= 28
+            assert 0 < fit.error.p10 < 1 < fit.error.p90
+
+
+def test_unknown_device_names_the_known_ones() -> None:
+    with pytest.raises(DeviceError, match=r"snapdragon-8gen9.*snapdragon-40tops.*FILE\.toml"):
+        load_device("snapdragon-8gen9")
+
+
+def test_own_file(tmp_path: Path) -> None:
+    device = load_device(write(tmp_path, MINE))
+    assert (device.name, device.basis) == ("mine", Basis.LABEL_SCALED)
+    assert device.to_dict()["label_basis"] == "dense INT8"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("format = 1", "format = 2", "update edgecodec"),
+        ('name = "mine"', "", "`name` is missing"),
+        ('name = "mine"', "name = 3", "`name` must be a text"),
+        ('basis = "label-scaled"', 'basis = "guessed"', "must be one of"),
+        ('parameters = "galaxy-s24"', "", "needs `parameters`"),
+        ('basis = "label-scaled"', 'basis = "measured"', "takes no `parameters`"),
+        ("[dram_gbps]\nvalue = 30.0", "[dram_gbps]\nvalue = -1", r"\[dram_gbps\].*above 0"),
+        ("[dram_gbps]\nvalue = 30.0", "[dram_gbps]\nvalue = true", "above 0"),
+        ('source = "A guess"', "", "`source` is missing"),
+        ('meaning = "dense INT8"', 'meaning = "INT8"', "must be one of"),
+        ("[dispatch_us]", "[dispatch]", "label-scaled' needs `dispatch_us`"),
+        ("[label]", "thermal = 3\n[label]", "unknown key `thermal`"),
+        ("format = 1", "format = ", "not TOML"),
+    ],
+)
+def test_malformed_profiles_say_where(tmp_path: Path, old: str, new: str, message: str) -> None:
+    assert old in MINE
+    with pytest.raises(DeviceError, match=rf"(?s)mine\.toml.*{message}"):
+        load_device(write(tmp_path, MINE.replace(old, new)))
+
+
+def test_missing_file_and_unknown_fit(tmp_path: Path) -> None:
+    with pytest.raises(DeviceError, match="cannot be read"):
+        load_device(str(tmp_path / "none.toml"))
+    with pytest.raises(DeviceError, match=r"nowhere.*galaxy-s24"):
+        load_fitted("nowhere")
+
+
+def test_unknown_codec_is_refused(tmp_path: Path) -> None:
+    decode = '\n[hardware_decode]\ncodecs = ["mpeg9"]\nsource = "x"\n'
+    with pytest.raises(DeviceError, match="mpeg9"):
+        load_device(write(tmp_path, MINE + decode))

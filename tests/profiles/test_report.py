@@ -1,0 +1,254 @@
+from __future__ import annotations
+
+import io
+import json
+import shutil
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from edgecodec.decoder.networks import network_names
+from edgecodec.profiles import (
+    FrameSize,
+    MeasureOptions,
+    ProfileReport,
+    check_min_fps,
+    html_report,
+    load_device,
+    parse_size,
+    profile_models,
+    write_html,
+)
+from edgecodec.profiles.table import print_report
+from edgecodec.runtime.errors import (
+    DeviceError,
+    GateError,
+    ModelError,
+    ProviderError,
+    UnsupportedError,
+)
+from rich.console import Console
+
+SMALL = FrameSize(120, 72)
+QUICK = MeasureOptions(runs=4, warmup=1, threads=1)
+
+
+@pytest.fixture(scope="session")
+def report(models: Path) -> ProfileReport:
+    return profile_models(models, load_device("snapdragon-40tops"), SMALL, 30, QUICK)
+
+
+def test_json_has_the_names_that_scripts_read(report: ProfileReport) -> None:
+    data = json.loads(json.dumps(report.to_dict(), allow_nan=False))
+    assert data["device"] == "snapdragon-40tops"
+    assert data["size"] == {"width": 120, "height": 72}
+    assert [network["name"] for network in data["networks"]] == list(network_names())
+    for network in data["networks"]:
+        assert network["tops"] == pytest.approx(2e-12 * network["macs"])
+        assert network["macs_per_pixel"] == pytest.approx(network["macs"] / (120 * 72))
+        assert network["parameters"] > 0
+        assert network["activation_bytes"] > 0
+        low, mid, high = (network["predicted_ms"][key] for key in ("low", "mid", "high"))
+        assert 0 < low < mid < high
+        assert network["predicted_ms"]["basis"].startswith("fitted")
+        measured = network["measured_ms"]
+        assert 0 < measured["p50"] <= measured["p90"] <= measured["p99"]
+        assert measured["provider"] == "CPUExecutionProvider"
+        assert network["placement"]["percent"] == 100.0
+        assert sum(layer["macs"] for layer in network["layers"]) == network["macs"]
+
+
+def test_the_heaviest_frame_decides(report: ProfileReport) -> None:
+    data = report.to_dict()
+    slowest = max(data["networks"], key=lambda network: network["predicted_ms"]["mid"])
+    assert data["slowest_network"] == slowest["name"]
+    assert data["predicted_ms"] == slowest["predicted_ms"]
+    assert data["measured_ms"] == slowest["measured_ms"]
+    assert data["tops_per_frame"] == max(network["tops"] for network in data["networks"])
+    assert data["fps"] == pytest.approx(1000 / data["predicted_ms"]["mid"])
+
+
+def test_passes_and_gate(models: Path) -> None:
+    device = load_device("snapdragon-40tops")
+    easy = profile_models(models, device, SMALL, fps=30)
+    assert easy.passes
+    hard = profile_models(models, device, SMALL, fps=2 * easy.fps)
+    assert not hard.passes
+    check_min_fps(easy, 0.99 * easy.fps)
+    with pytest.raises(GateError, match=r"below --min-fps.*lighter tier"):
+        check_min_fps(easy, 1.01 * easy.fps)
+
+
+def test_frames_are_padded_to_each_graphs_stride(report: ProfileReport, models: Path) -> None:
+    padded = profile_models(models, load_device("snapdragon-40tops"), FrameSize(128, 80))
+    macs = {network.name: network.cost.macs for network in report.networks}
+    for network in padded.networks:
+        # 120x72 divides by the enhancer's 4; the others' 16 asks for 128x80.
+        same = macs[network.name] == network.cost.macs
+        assert same == (network.name != "enhancer")
+
+
+def test_size_defaults_to_1080p_for_dynamic_models(models: Path) -> None:
+    report = profile_models(models, load_device("snapdragon-8gen3"))
+    assert report.size == FrameSize(1920, 1080)
+    enhancer = report.networks[-1]
+    # (74 x 64 + 2 x 9 x 64 x 64 + 64 x 24) / 16 multiply-accumulates for each pixel
+    assert enhancer.macs_per_pixel == 5000
+    assert report.tops_per_frame == pytest.approx(2 * 5000 * 1920 * 1080 * 1e-12)
+    assert enhancer.measured is None
+    assert report.to_dict()["measured_ms"] is None
+
+
+def test_host_is_measured_not_predicted(models: Path) -> None:
+    host = load_device("host")
+    with pytest.raises(DeviceError, match="measuring"):
+        profile_models(models, host, SMALL)
+    report = profile_models(models, host, SMALL, 30, QUICK)
+    for network in report.networks:
+        assert network.measured is not None
+        assert network.predicted.mid == network.measured.p50_ms
+        assert network.predicted.basis.startswith("measured on this machine")
+    json.dumps(report.to_dict(), allow_nan=False)
+    assert "Basis: measured" in _text(report)
+
+
+def test_provider_that_is_not_there_is_an_error(models: Path) -> None:
+    missing = MeasureOptions(provider="NoSuchExecutionProvider")
+    with pytest.raises(ProviderError, match=r"NoSuch.*CPUExecutionProvider"):
+        profile_models(models, load_device("host"), SMALL, 30, missing)
+
+
+def test_progress_is_told(models: Path) -> None:
+    heard: list[tuple[float, str]] = []
+    device = load_device("snapdragon-40tops")
+    profile_models(models, device, SMALL, progress=lambda done, what: heard.append((done, what)))
+    assert [what for _, what in heard] == list(network_names())
+    assert [done for done, _ in heard] == [0, 0.25, 0.5, 0.75]
+
+
+def test_float_networks_are_refused_where_the_npu_has_no_floats(models: Path) -> None:
+    with pytest.raises(UnsupportedError, match="qcs6490"):
+        profile_models(models, load_device("qcs6490"), SMALL)
+
+
+def _text(report: ProfileReport) -> str:
+    out = io.StringIO()
+    print_report(report, Console(file=out, width=160))
+    return " ".join(out.getvalue().split())
+
+
+def test_table_states_the_unit_the_basis_and_the_weakness(report: ProfileReport) -> None:
+    text = _text(report)
+    assert "1 MAC = 2 operations" in text
+    assert "PASS" in text
+    assert "Basis: fitted to" in text
+    assert "predicted/measured" in text
+    assert "Not in the prediction" in text
+    for name in network_names():
+        assert name in text
+
+
+class _Balanced(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        self.seen.add(tag)
+        if tag not in {"meta"}:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: Any) -> None:
+        self.seen.add(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_html_is_whole_and_needs_nothing_else(report: ProfileReport, tmp_path: Path) -> None:
+    file = tmp_path / "report.html"
+    write_html(report, file)
+    page = file.read_text()
+    assert page == html_report(report)
+    parser = _Balanced()
+    parser.feed(page)
+    assert not parser.open
+    assert {"table", "svg"} <= parser.seen
+    assert "http" not in page.split("Label:")[0]
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_html_leaves_nothing_where_it_cannot_write(report: ProfileReport, tmp_path: Path) -> None:
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(OSError, match="taken"):
+        write_html(report, tmp_path / "taken")
+    assert [path.name for path in tmp_path.iterdir()] == ["taken"]
+
+
+def _edited(models: Path, folder: Path, edit: Callable[[dict[str, Any]], None]) -> Path:
+    shutil.copytree(models, folder)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    edit(manifest)
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return folder
+
+
+def test_fixed_models_give_their_size_and_refuse_another(models: Path, tmp_path: Path) -> None:
+    def fix(manifest: dict[str, Any]) -> None:
+        manifest["size"] = {"width": 120, "height": 72}
+        for network in manifest["networks"]:
+            for port in network["inputs"]:
+                port["shape"][2:] = [80 // port["stride"], 128 // port["stride"]]
+
+    folder = _edited(models, tmp_path / "fixed", fix)
+    device = load_device("snapdragon-40tops")
+    report = profile_models(folder, device)
+    assert report.size == SMALL
+    # All graphs count at the 128x80 that they were fixed for, the enhancer too.
+    dynamic = profile_models(models, device, FrameSize(128, 80))
+    assert [n.cost for n in report.networks] == [n.cost for n in dynamic.networks]
+    with pytest.raises(ModelError, match=r"fixed for 128x80 frames, not 1920x1080"):
+        profile_models(folder, device, FrameSize(1920, 1080))
+
+
+def test_folders_that_are_not_what_they_say(models: Path, tmp_path: Path) -> None:
+    device = load_device("snapdragon-40tops")
+
+    def refused(message: str, folder: Path) -> None:
+        with pytest.raises(ModelError, match=message):
+            profile_models(folder, device, SMALL)
+
+    refused("edgecodec export", tmp_path)
+    altered = _edited(models, tmp_path / "altered", lambda manifest: None)
+    with (altered / "enhancer.onnx").open("ab") as file:
+        file.write(b"\0")
+    refused("export it again", altered)
+    gone = _edited(models, tmp_path / "gone", lambda manifest: None)
+    (gone / "enhancer.onnx").unlink()
+    refused("cannot be read", gone)
+
+    def escape(manifest: dict[str, Any]) -> None:
+        manifest["networks"][0]["file"] = "../models/enhancer.onnx"
+
+    refused("not in the folder", _edited(models, tmp_path / "escape", escape))
+    refused("malformed", _edited(models, tmp_path / "bare", lambda m: m.pop("networks")))
+    refused("no networks", _edited(models, tmp_path / "empty", lambda m: m["networks"].clear()))
+    (tmp_path / "manifest.json").write_text("{")
+    refused("not JSON", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("1080p", (1920, 1080)), ("4K", (3840, 2160)), ("720p", (1280, 720)), ("854x480", (854, 480))],
+)
+def test_sizes(text: str, size: tuple[int, int]) -> None:
+    assert parse_size(text) == FrameSize(*size)
+
+
+@pytest.mark.parametrize("text", ["", "1080", "0x720", "99999x2", "720px", "-4x4", "4x"])
+def test_what_is_no_size(text: str) -> None:
+    with pytest.raises(ValueError, match="size"):
+        parse_size(text)

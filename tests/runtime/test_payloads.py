@@ -1,0 +1,235 @@
+"""Bodies of every strategy: exact round trips, and refusal of what could not be decoded."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from edgecodec.runtime.container import Codec, Limits, StrategyId
+from edgecodec.runtime.errors import BitstreamError, UnsupportedError
+from edgecodec.runtime.fields import pack_fields, pack_unsigned
+from edgecodec.runtime.payloads import (
+    BasePacket,
+    BaseStream,
+    Body,
+    ClassicalBody,
+    FrameKind,
+    HybridBody,
+    LatentBody,
+    LatentPacket,
+    pack_body,
+    parse_body,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from .ecv_samples import MODEL, encode_latents, sample_base, sample_latent
+
+relaxed = settings(deadline=None, max_examples=80)
+model_ids = st.binary(min_size=8, max_size=8).map(bytes.hex)
+frame_counts = st.integers(1, 20)
+
+
+@st.composite
+def base_streams(draw: st.DrawFn) -> BaseStream:
+    order = draw(frame_counts.flatmap(lambda frames: st.permutations(range(frames))))
+    dts = draw(st.integers(-(2**40), 2**40))
+    packets = []
+    for number, pts in enumerate(order):
+        dts += draw(st.sampled_from([1, 1, 1, 2, 700]))
+        is_keyframe = number == 0 or draw(st.booleans())
+        packets.append(BasePacket(pts, dts, is_keyframe, draw(st.binary(min_size=1, max_size=30))))
+    return BaseStream(
+        draw(st.sampled_from(list(Codec))),
+        2 * draw(st.integers(1, 4096)),
+        2 * draw(st.integers(1, 2176)),
+        draw(st.sampled_from([8, 10])),
+        draw(st.integers(0, 255)),
+        draw(st.binary(max_size=40)),
+        tuple(packets),
+    )
+
+
+@st.composite
+def hybrid_bodies(draw: st.DrawFn) -> HybridBody:
+    base = draw(base_streams())
+    enhanced = tuple(draw(st.booleans()) for _ in base.packets)
+    return HybridBody(base, draw(model_ids), enhanced, draw(st.binary(max_size=20)))
+
+
+@st.composite
+def latent_bodies(draw: st.DrawFn) -> LatentBody:
+    order = draw(frame_counts.flatmap(lambda frames: st.permutations(range(frames))))
+    packets: list[LatentPacket] = []
+    for position in order:
+        decoded = sorted(packet.position for packet in packets)
+        past = [each for each in decoded if each < position]
+        future = [each for each in decoded if each > position]
+        choices: list[tuple[int, ...]] = [()]
+        choices += [(each,) for each in decoded]
+        if past and future:
+            choices.append((draw(st.sampled_from(past)), draw(st.sampled_from(future))))
+        references = draw(st.sampled_from(choices))
+        quality, data = draw(st.integers(0, 63)), draw(st.binary(max_size=30))
+        packets.append(
+            LatentPacket(FrameKind(len(references)), position, references, quality, data)
+        )
+    rows = st.lists(st.integers(0, 63), min_size=16, max_size=16).map(tuple)
+    return LatentBody(
+        tuple(draw(st.lists(model_ids, min_size=1, max_size=8))),
+        (draw(rows), draw(rows), draw(rows)),
+        tuple(packets),
+    )
+
+
+@relaxed
+@given(base_streams())
+def test_classical_bodies_round_trip(base: BaseStream) -> None:
+    body = ClassicalBody(base)
+    assert parse_body(StrategyId.CLASSICAL, pack_body(body), len(base.packets)) == body
+
+
+@relaxed
+@given(hybrid_bodies())
+def test_hybrid_bodies_round_trip(body: HybridBody) -> None:
+    packed = pack_body(body)
+    assert parse_body(StrategyId.HYBRID_SEMANTIC, packed, len(body.enhanced)) == body
+
+
+@relaxed
+@given(
+    latent_bodies(),
+    st.sampled_from([StrategyId.SEMANTIC_LATENT, StrategyId.I_FRAME_INTERPOLATION]),
+)
+def test_latent_bodies_round_trip(body: LatentBody, strategy: StrategyId) -> None:
+    assert parse_body(strategy, pack_body(body), len(body.packets)) == body
+
+
+def classical(**changes: object) -> Body:
+    base = sample_base(np.random.default_rng(0), 3)
+    return ClassicalBody(replace(base, **changes))  # type: ignore[arg-type]
+
+
+def latents(*changes: tuple[int, dict[str, object]]) -> Body:
+    rng = np.random.default_rng(0)
+    empty = sample_latent(rng, (4, 4), 0.0)
+    body = encode_latents(
+        [
+            (FrameKind.I, 0, (), empty),
+            (FrameKind.P, 2, (0,), empty),
+            (FrameKind.B, 1, (0, 2), empty),
+        ]
+    )
+    packets = list(body.packets)
+    for number, fields in changes:
+        packets[number] = replace(packets[number], **fields)  # type: ignore[arg-type]
+    return replace(body, packets=tuple(packets))
+
+
+PACKETS = sample_base(np.random.default_rng(0), 3).packets
+REFUSED: dict[str, tuple[Body, str]] = {
+    "odd width": (classical(width=95), r"95x80"),
+    "no height": (classical(height=0), r"96x0"),
+    "over the limit": (classical(width=16384, height=16384), r"16384x16384"),
+    "quantizer of nine bits": (classical(quantizer=256), r"256 is not below"),
+    "no packets": (classical(packets=()), r"no timestamps"),
+    "a frame twice": (classical(packets=(*PACKETS[:2], replace(PACKETS[2], pts=1))), r"each once"),
+    "a frame outside": (
+        classical(packets=(*PACKETS[:2], replace(PACKETS[2], pts=3))),
+        r"each once",
+    ),
+    "equal decoding times": (
+        classical(packets=(*PACKETS[:2], replace(PACKETS[2], dts=0))),
+        r"must increase",
+    ),
+    "no keyframe first": (
+        classical(packets=(replace(PACKETS[0], is_keyframe=False), *PACKETS[1:])),
+        r"no keyframe",
+    ),
+    "an empty packet": (
+        classical(packets=(*PACKETS[:2], replace(PACKETS[2], data=b""))),
+        r"empty packet",
+    ),
+    "a switch too few": (
+        HybridBody(sample_base(np.random.default_rng(0), 9), MODEL, (True,) * 8),
+        r"1 bytes of bits for 9",
+    ),
+    "a model id too short": (
+        HybridBody(sample_base(np.random.default_rng(0), 1), "ab", (True,)),
+        r"model id 'ab'",
+    ),
+    "a reference before it is decoded": (
+        latents((1, {"references": (1,)})),
+        r"not all decoded before",
+    ),
+    "a reference to itself": (latents((1, {"references": (2,)})), r"not all decoded before"),
+    "a P frame without a reference": (latents((1, {"references": ()})), r"frame 2 refers to"),
+    "a B frame outside its references": (latents((2, {"references": (2, 0)})), r"not between"),
+    "a position twice": (
+        latents((2, {"position": 2, "kind": FrameKind.I, "references": ()})),
+        r"each once",
+    ),
+    "a negative position": (latents((0, {"position": -1})), r"not all decoded before"),
+    "quality of seven bits": (latents((0, {"quality": 64})), r"quality 64"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_could_not_be_decoded_is_not_written(name: str) -> None:
+    body, message = REFUSED[name]
+    with pytest.raises(ValueError, match=message):
+        pack_body(body)
+
+
+def test_latents_need_models_and_tables_in_range() -> None:
+    body = latents()
+    assert isinstance(body, LatentBody)
+    for wrong in (
+        replace(body, models=()),
+        replace(body, models=(MODEL,) * 9),
+        replace(body, difference_tables=body.difference_tables[:2]),
+        replace(body, difference_tables=((64,) * 16,) * 3),
+    ):
+        with pytest.raises(BitstreamError):
+            pack_body(wrong)
+
+
+def test_a_body_of_another_number_of_frames_is_refused() -> None:
+    for strategy, body in (
+        (StrategyId.CLASSICAL, classical()),
+        (StrategyId.SEMANTIC_LATENT, latents()),
+    ):
+        for frames in (2, 4):
+            with pytest.raises(BitstreamError):
+                parse_body(strategy, pack_body(body), frames)
+
+
+def test_the_readers_limits_hold_for_the_base_picture() -> None:
+    packed = pack_body(classical())
+    with pytest.raises(BitstreamError, match="96x80"):
+        parse_body(StrategyId.CLASSICAL, packed, 3, Limits(max_pixels=96 * 80 - 1))
+
+
+def test_what_a_later_version_adds_is_named() -> None:
+    with pytest.raises(UnsupportedError, match="procedural"):
+        parse_body(StrategyId.PROCEDURAL, b"", 1)
+    later = pack_body(classical()) + pack_fields([(0x8000 | 1 << 10 | 1, b"")])
+    with pytest.raises(UnsupportedError, match="format version 2"):
+        parse_body(StrategyId.CLASSICAL, later, 3)
+    picture = pack_unsigned(96, 80, 8, 0)
+    unknown = pack_fields([(0x8001, pack_fields([(0x8001, b"\x09"), (0x8002, picture)]))])
+    with pytest.raises(UnsupportedError, match="codec 9"):
+        parse_body(StrategyId.CLASSICAL, unknown, 1)
+
+
+def test_an_optional_field_of_a_later_version_is_skipped() -> None:
+    body = classical()
+    later = pack_body(body) + pack_fields([(1 << 10 | 1, b"anything")])
+    assert parse_body(StrategyId.CLASSICAL, later, 3) == body
+
+
+def test_a_base_packet_costs_about_three_bytes_beside_its_data() -> None:
+    packets = tuple(BasePacket(n, n, n == 0, bytes(100)) for n in range(200))
+    body = ClassicalBody(BaseStream(Codec.AV1, 96, 80, 8, 9, b"", packets))
+    assert len(pack_body(body)) < 200 * (100 + 3) + 80
