@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
+from pathlib import Path
 from typing import TextIO
 
 import typer
@@ -100,6 +101,17 @@ def report(error: BaseException, *, as_json: bool, debug: bool) -> ExitCode:
         message = describe(error).splitlines()[0]
         print_json({"error": {"type": type(error).__name__, "message": message}})
     return exit_code(error)
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Within it an error in a stream's bytes says which file they are in."""
+    from ..runtime.errors import BitstreamError, UnsupportedError
+
+    try:
+        yield
+    except (BitstreamError, UnsupportedError) as error:
+        raise type(error)(f"{path}: {error}") from error
 
 
 @contextmanager

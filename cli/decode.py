@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from ._errors import naming
 from ._output import print_json, progress_bar
 
 
@@ -57,15 +58,15 @@ def decode(
     from ..runtime.transfer import transfer
 
     with ExitStack() as stack:
-        video = stack.enter_context(
-            runtime.open(
+        with naming(stream):
+            video = runtime.open(
                 stream,
                 provider=provider,
                 threads=threads,
                 models=models,
                 on_damage="skip" if keep_going else "raise",
             )
-        )
+        stack.enter_context(video)
         show = stack.enter_context(progress_bar(stream.name))
         sinks = [stack.enter_context(open_sink(output, video.info))]
         if verify and output != "md5:":
@@ -77,7 +78,7 @@ def decode(
         try:
             done = transfer(video, video.aux_packets(), video.info, sinks, advance)
         except BitstreamError as error:
-            raise BitstreamError(f"{error}; --keep-going skips damaged scenes") from error
+            raise BitstreamError(f"{stream}: {error}; --keep-going skips damaged scenes") from error
         digest = next((sink.digest for sink in sinks if isinstance(sink, Md5Sink)), None)
         if verify and digest != verify.lower():
             raise GateError(f"{stream}: the samples have MD5 {digest}, {verify} was wanted")
@@ -95,7 +96,7 @@ def decode(
         )
         return
     print(
-        f"{sinks[0].summary or output}: {done.frames} frames in {done.seconds:.2f} s,"
+        f"{sinks[0].summary or 'nothing kept'}: {done.frames} frames in {done.seconds:.2f} s,"
         f" {done.fps:.1f} frames/s, networks on {video.info.provider}"
     )
     for damage in video.damage:

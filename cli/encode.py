@@ -118,9 +118,9 @@ def _print_report(output: Path, report: Mapping[str, Any]) -> None:
     from rich.table import Table
 
     print(
-        f"{output}: {report['frames']} frames, {report['bytes']:,} bytes, {report['bitrate_mbps']:.3f} Mb/s,"
-        f" PSNR {report['psnr']:.2f} dB, SSIM {report['ssim']:.4f},"
-        f" encoded at {report['encode_fps']:.2f} frames/s"
+        f"{output}: {report['frames']} frames, {report['bytes']:,} bytes,"
+        f" {report['bitrate_mbps']:.3f} Mb/s, PSNR {report['psnr']:.2f} dB,"
+        f" SSIM {report['ssim']:.4f}, encoded at {report['encode_fps']:.2f} frames/s"
     )
     if report["target_met"] is False:
         print("the target was missed: this is the nearest that was found")

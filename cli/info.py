@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ._errors import naming
 from ._output import print_json, stdout_console
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ def info(
     """
     from ..runtime.summary import summarise
 
-    summary = summarise(stream)
+    with naming(stream):
+        summary = summarise(stream)
     if as_json:
         print_json(_as_dict(stream, summary))
     else:
@@ -36,6 +38,7 @@ def _as_dict(path: Path, summary: Summary) -> dict[str, object]:
         "file": path,
         "bytes": summary.file_bytes,
         "bitrate_mbps": summary.bits_per_second / 1e6,
+        "other_streams_mbps": summary.other_bits_per_second / 1e6,
         "width": header.format.width,
         "height": header.format.height,
         "bit_depth": header.format.bit_depth,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from .strategies import Candidate
@@ -30,9 +31,7 @@ def choose(
 
 def trade(made: Candidate) -> float:
     """PSNR in dB, less 3 dB for every doubling of the bits: compares candidates at like rates."""
-    from math import log2
-
-    return made.psnr - _PSNR_PER_OCTAVE_DB * log2(made.bits)
+    return made.psnr - _PSNR_PER_OCTAVE_DB * math.log2(made.bits)
 
 
 def _reaching(candidates: Sequence[Candidate], db: float) -> Candidate:
@@ -80,7 +79,11 @@ def _spend_rest(
             for other in candidates
             if other.bits - now.bits <= left
         ]
-        gain, number, other = max(upgrades, key=lambda each: (each[0], -each[2].bits, -each[1]))
+        gain, number, other = max(
+            upgrades,
+            key=lambda each: (each[0], -each[2].bits, -each[1]),
+            default=(0.0, 0, chosen[0]),
+        )
         if gain <= 0:
             return chosen
         left -= other.bits - chosen[number].bits

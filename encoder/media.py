@@ -119,7 +119,7 @@ class SourceVideo:
                         "deinterlace it first (ffmpeg -vf bwdif) for better quality",
                         stacklevel=2,
                     )
-                yield SourceFrame(_planes_of(frame), clock.tick(frame.pts))
+                yield SourceFrame(planes_of(frame), clock.tick(frame.pts))
                 count += 1
         if info.frame_count is not None and count < _CUT_OFF * info.frame_count - 1:
             warnings.warn(
@@ -167,7 +167,7 @@ def read_aux(path: str | Path) -> tuple[tuple[AuxStream, ...], list[AuxPacket]]:
             elif stream is not video:
                 warnings.warn(
                     f"{path}: stream {stream.index} ({stream.type}) is not copied: "
-                    "only audio and subtitles are",
+                    "only audio and subtitles in known codecs are",
                     stacklevel=2,
                 )
         packets: list[AuxPacket] = []
@@ -337,8 +337,11 @@ def _check_unchanged(frame: VideoFrame, info: SourceInfo, index: int) -> None:
         )
 
 
-def _planes_of(frame: VideoFrame) -> Planes:
-    """Planar Y, U and V: views of the frame's own buffers where the layout is planar already."""
+def planes_of(frame: VideoFrame) -> Planes:
+    """Planar Y, U and V of a frame in one of the pixel formats that are read, read-only.
+
+    They are views of the frame's own buffers where these are planar already.
+    """
     layout = _LAYOUTS[frame.format.name]
     if not layout.interleaved_chroma:
         return view_planes(frame, layout.bit_depth, frame.width, frame.height)

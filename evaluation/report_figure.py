@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
@@ -50,33 +50,12 @@ def rate_figure(curves: Sequence[Curve], systems: Sequence[SystemRow], theme: Th
     FigureCanvasAgg(figure)
     psnr_axes, ssim_axes = figure.subplots(1, 2)
     colors = _colors(curves, systems, theme)
-    panels: tuple[tuple[Axes, str, Callable[[CurvePoint | SystemRow], float]], ...] = (
-        (psnr_axes, "PSNR, (6Y+U+V)/8, dB", lambda point: point.psnr),
-        (ssim_axes, "SSIM", lambda point: point.ssim),
-    )
-    for axes, label, quality in panels:
-        for curve in curves:
-            points = sorted(curve.points, key=lambda point: point.bitrate_mbps)
-            axes.plot(
-                [point.bitrate_mbps for point in points],
-                [quality(point) for point in points],
-                color=colors[curve.name],
-                marker="o",
-                markersize=4,
-                linewidth=1.6,
-            )
-        for row in systems:
-            axes.plot(
-                [row.bitrate_mbps],
-                [quality(row)],
-                label=row.name,
-                color=colors[row.name],
-                linestyle="none",
-                marker=_MARKERS[row.kind],
-                markersize=14 if row.kind is SystemKind.EDGECODEC else 8,
-                markeredgecolor=theme.background,
-                zorder=4 if row.kind is SystemKind.EDGECODEC else 3,
-            )
+    for axes, label, quality in (
+        (psnr_axes, "PSNR, (6Y+U+V)/8, dB", _psnr),
+        (ssim_axes, "SSIM", _ssim),
+    ):
+        _draw_curves(axes, curves, quality, colors)
+        _draw_systems(axes, curves, systems, quality, colors, theme)
         rates = [row.bitrate_mbps for row in systems]
         rates += [point.bitrate_mbps for curve in curves for point in curve.points]
         _dress(axes, label, rates, theme)
@@ -98,6 +77,82 @@ def rate_figure(curves: Sequence[Curve], systems: Sequence[SystemRow], theme: Th
 
 
 _MARKERS = {SystemKind.EDGECODEC: "*", SystemKind.ANCHOR: "o", SystemKind.FORCED: "D"}
+_Quality = Callable[[CurvePoint | SystemRow], float]
+
+
+def _psnr(point: CurvePoint | SystemRow) -> float:
+    return point.psnr
+
+
+def _ssim(point: CurvePoint | SystemRow) -> float:
+    return point.ssim
+
+
+def _draw_curves(
+    axes: Axes, curves: Sequence[Curve], quality: _Quality, colors: Mapping[str, str]
+) -> None:
+    for curve in curves:
+        points = sorted(curve.points, key=lambda point: point.bitrate_mbps)
+        axes.plot(
+            [point.bitrate_mbps for point in points],
+            [quality(point) for point in points],
+            color=colors[curve.name],
+            marker="o",
+            markersize=4,
+            linewidth=1.6,
+        )
+
+
+def _draw_systems(
+    axes: Axes,
+    curves: Sequence[Curve],
+    systems: Sequence[SystemRow],
+    quality: _Quality,
+    colors: Mapping[str, str],
+    theme: Theme,
+) -> None:
+    """A mark for each system; what lies far below the rest is set on the floor with its value."""
+    floor = _floor(curves, systems, quality)
+    below = 0
+    for row in systems:
+        value = quality(row)
+        height = value if floor is None else max(value, floor)
+        is_below = height > value
+        axes.plot(
+            [row.bitrate_mbps],
+            [height],
+            label=row.name,
+            color=colors[row.name],
+            linestyle="none",
+            marker="v" if is_below else _MARKERS[row.kind],
+            markersize=14 if row.kind is SystemKind.EDGECODEC else 8,
+            markeredgecolor=theme.background,
+            zorder=4 if row.kind is SystemKind.EDGECODEC else 3,
+        )
+        if is_below:
+            below += 1
+            axes.annotate(
+                f"{value:.4g}",
+                (row.bitrate_mbps, height),
+                xytext=(0, 12 * below - 5),
+                textcoords="offset points",
+                ha="center",
+                color=colors[row.name],
+                fontsize=9,
+            )
+
+
+def _floor(
+    curves: Sequence[Curve], systems: Sequence[SystemRow], quality: _Quality
+) -> float | None:
+    """Where the picture ends below: a forced strategy may lie so low that nothing else would
+    show. None where everything is forced."""
+    compared = [quality(row) for row in systems if row.kind is not SystemKind.FORCED]
+    compared += [quality(point) for curve in curves for point in curve.points]
+    if not compared:
+        return None
+    span = max(compared) - min(compared)
+    return min(compared) - (span if span else 0.02 * abs(min(compared)))
 
 
 def _colors(curves: Sequence[Curve], systems: Sequence[SystemRow], theme: Theme) -> dict[str, str]:
@@ -115,7 +170,7 @@ def _dress(axes: Axes, label: str, rates: Sequence[float], theme: Theme) -> None
     # A logarithmic axis only helps where it has room for several ticks.
     if rates and min(rates) > 0 and max(rates) / min(rates) > 3:
         axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5, 7)))
         axes.xaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axes.grid(True, color=theme.grid, linewidth=0.8)

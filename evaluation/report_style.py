@@ -44,6 +44,7 @@ td.n, th.n { text-align: right; white-space: nowrap; }
 td.n + td:not(.n), th.n + th:not(.n) { padding-left: 16px; }
 tbody tr:last-child td { border-bottom: 0; }
 tr.ours td { background: var(--ours-wash); font-weight: 600; }
+tr.ours td:first-child { padding-left: 10px; }
 tr.group td { color: var(--soft); font-size: 13px; padding-top: 16px; }
 td small { display: block; color: var(--soft); font-weight: 400; }
 img { max-width: 100%; height: auto; display: block; border-radius: 6px; }

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 import torch
 from numpy.typing import NDArray
 from torch import nn
@@ -20,6 +19,7 @@ from torch import nn
 from ..decoder.networks import NetworkSpec, PortSpec
 from ..runtime.errors import ExportError
 from .graph import to_bytes
+from .sessions import open_session
 from .sizes import Size, port_shape
 
 FLOAT_TOLERANCE = 1e-4
@@ -133,11 +133,9 @@ def _largest_difference(
 
 
 def _run(model: onnx.ModelProto, spec: NetworkSpec, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    options = ort.SessionOptions()
-    options.log_severity_level = 3
     names = [port.name for port in spec.outputs]
+    session = open_session(to_bytes(model), spec.name)
     try:
-        session = ort.InferenceSession(to_bytes(model), options, providers=["CPUExecutionProvider"])
         return dict(zip(names, session.run(names, dict(inputs)), strict=True))
     except Exception as error:  # ONNX Runtime's exceptions share no base but Exception
         raise ExportError(f"{spec.name} does not run: {str(error).strip()}") from error

@@ -16,6 +16,7 @@ from ..decoder.networks import NetworkSpec, PortSpec, spec
 from ..runtime.errors import ExportError
 from .check import Probe, to_levels, to_real
 from .manifest import ClipLoss
+from .sessions import open_session
 
 # Identical pictures have no error to take a logarithm of.
 MAX_PSNR_DB = 100.0
@@ -96,8 +97,8 @@ class _Pair:
     """The float and the INT8 file of one network, loaded."""
 
     def __init__(self, float_model_path: Path, int8_model_path: Path) -> None:
-        self._float = _session(float_model_path)
-        self._int8 = _session(int8_model_path)
+        self._float = open_session(float_model_path, float_model_path.name)
+        self._int8 = open_session(int8_model_path, int8_model_path.name)
         self._spec = _spec(self._int8, int8_model_path)
         self._shapes = {i.name: tuple(i.shape) for i in self._int8.get_inputs()}
 
@@ -151,15 +152,6 @@ def _plane_psnr(squared_error: NDArray[np.float64]) -> float:
 def _round(db: float) -> float:
     """To a tenth of a millibel: beyond that the summation order of floats decides."""
     return round(db, 5)
-
-
-def _session(path: Path) -> ort.InferenceSession:
-    options = ort.SessionOptions()
-    options.log_severity_level = 3
-    try:
-        return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime's exceptions share no base but Exception
-        raise ExportError(f"{path.name} does not load: {str(error).strip()}") from error
 
 
 def _spec(session: ort.InferenceSession, path: Path) -> NetworkSpec:

@@ -111,7 +111,10 @@ def _open_decoder(stream: BaseStream, threads: int) -> VideoCodecContext:
     context.options = {"max_pixels": str(width * height), "err_detect": "explode"}
     context.extradata = stream.extradata or None
     context.thread_type = "AUTO"
-    context.thread_count = threads
+    # FFmpeg's VVC decoder reads samples before they are there when its threads share a picture
+    # that is a single block wide.
+    racy = stream.codec is Codec.VVC and stream.width <= _LARGEST_BLOCK
+    context.thread_count = 1 if racy else threads
     with _decoding(stream.codec, 0, len(stream.packets), 0):
         context.open()
     return context

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import warnings
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,16 +24,20 @@ from .sink_base import PartFile, Sink, VideoInfo
 CONTAINERS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}
 
 # B-frames gain little without loss, and without them decoding order is display order.
-_X264 = {"qp": "0", "preset": "veryfast", "bf": "0"}
-_FFV1 = {"level": "3", "slicecrc": "1"}
+_OPTIONS = {
+    "libx264": {"qp": "0", "preset": "veryfast", "bf": "0"},
+    "ffv1": {"level": "3", "slicecrc": "1"},
+}
 
 
 class MuxSink(Sink):
-    """An MP4 or MOV file with lossless H.264, or a Matroska file with FFV1.
+    """An MP4, MOV or Matroska file with lossless H.264.
 
-    MP4 and MOV keep every pts exactly; Matroska rounds to milliseconds. H.264 has no odd sizes:
-    those are padded by one column or row in MP4 and MOV, with a warning; Matroska keeps them.
-    Streams that the container cannot hold are left out, each with a warning.
+    MP4 and MOV keep every pts exactly. Matroska rounds to milliseconds and, where audio starts
+    before zero, moves everything on until it does not. H.264 has no odd sizes: those are padded
+    by one column or row in MP4 and MOV, with a warning; Matroska has them as FFV1, which cannot
+    say what shape its samples are. Streams that the container cannot hold are left out, each with
+    a warning.
     """
 
     keeps_timestamps = True
@@ -40,7 +45,9 @@ class MuxSink(Sink):
     def __init__(self, path: Path, info: VideoInfo) -> None:
         name = CONTAINERS[path.suffix.lower()]
         self._size = info.format.width, info.format.height
-        if name != "matroska" and (self._size[0] % 2 or self._size[1] % 2):
+        odd = self._size[0] % 2 == 1 or self._size[1] % 2 == 1
+        codec = "ffv1" if odd and name == "matroska" else "libx264"
+        if odd and codec == "libx264":
             self._size = self._size[0] + self._size[0] % 2, self._size[1] + self._size[1] % 2
             warnings.warn(
                 f"{path}: H.264 cannot be {info.format.width}x{info.format.height}, so the "
@@ -50,13 +57,16 @@ class MuxSink(Sink):
         self._part = PartFile(path)
         # The default clock of MP4's edit list, 1 ms, would round the first pts.
         clock = {} if name == "matroska" else {"movie_timescale": str(info.time_base.denominator)}
-        self._container: OutputContainer | None = None
-        try:
+        with _writing(path):
             self._container = av.open(
                 f"file:{self._part.path}", "w", format=name, container_options=clock
             )
-            self._video = _add_video(self._container, name, self._size, info)
-            self._aux = _add_aux_streams(self._container, path, info.aux_streams)
+        self._open = True
+        try:
+            with _writing(path):
+                self._video = _add_video(self._container, codec, self._size, info)
+                self._aux = _add_aux_streams(self._container, path, info.aux_streams)
+                self._container.start_encoding()
         except BaseException:
             self.abort()
             raise
@@ -64,7 +74,6 @@ class MuxSink(Sink):
 
     def write(self, frame: Frame) -> None:
         """See `Sink.write`."""
-        assert self._container is not None
         if self._size != (frame.format.width, frame.format.height):
             width, height = self._size
             frame = replace(
@@ -72,36 +81,37 @@ class MuxSink(Sink):
                 planes=pad_planes(frame.planes, width, height),
                 format=PictureFormat(width, height, frame.format.bit_depth),
             )
-        self._container.mux(self._video.encode(frame.to_av()))
+        with _writing(self._part.target):
+            self._container.mux(self._video.encode(frame.to_av()))
 
     def write_aux(self, packet: AuxPacket) -> None:
         """See `Sink.write_aux`."""
-        assert self._container is not None
         stream = self._aux.get(packet.stream)
         if stream is None:
             return
-        copy = av.Packet(packet.data)
+        copy: av.Packet[Stream] = av.Packet(packet.data)
         copy.stream = stream
         copy.time_base = self._time_bases[packet.stream]
         copy.pts, copy.dts, copy.duration = packet.pts, packet.dts, packet.duration
         copy.is_keyframe = packet.is_keyframe
-        self._container.mux(copy)
+        with _writing(self._part.target):
+            self._container.mux(copy)
 
     def close(self) -> None:
         """See `Sink.close`."""
-        assert self._container is not None
-        self._container.mux(self._video.encode(None))
-        self._container.close()
-        self._container = None
+        with _writing(self._part.target):
+            self._container.mux(self._video.encode(None))
+            self._open = False
+            self._container.close()
         self._part.commit()
 
     def abort(self) -> None:
         """See `Sink.abort`."""
-        container, self._container = self._container, None
-        if container is not None:
+        if self._open:
+            self._open = False
             # It would write the end of a file that is removed in a moment.
             with suppress(av.error.FFmpegError, ValueError):
-                container.close()
+                self._container.close()
         self._part.discard()
 
     @property
@@ -111,12 +121,10 @@ class MuxSink(Sink):
 
 
 def _add_video(
-    container: OutputContainer, container_name: str, size: tuple[int, int], info: VideoInfo
+    container: OutputContainer, codec: str, size: tuple[int, int], info: VideoInfo
 ) -> VideoStream:
-    if container_name == "matroska":
-        stream = container.add_stream("ffv1", rate=info.frame_rate, options=dict(_FFV1))
-    else:
-        stream = container.add_stream("libx264", rate=info.frame_rate, options=dict(_X264))
+    stream = container.add_stream(codec, rate=info.frame_rate, options=dict(_OPTIONS[codec]))
+    assert isinstance(stream, VideoStream)
     stream.width, stream.height = size
     stream.pix_fmt = PIXEL_FORMATS[info.format.bit_depth]
     stream.time_base = info.time_base
@@ -125,9 +133,9 @@ def _add_video(
     context.sample_aspect_ratio = info.sample_aspect
     context.color_primaries = info.color.primaries
     context.color_trc = info.color.transfer
-    context.colorspace = info.color.matrix
+    # Matrix 0 is RGB, which is not what 4:2:0 holds.
+    context.colorspace = info.color.matrix or 2
     context.color_range = 2 if info.color.full_range else 1
-    context.thread_type = "AUTO"
     if info.rotation:
         # FFmpeg's angle is counterclockwise.
         stream.set_display_rotation(-info.rotation)
@@ -140,13 +148,18 @@ def _add_aux_streams(
     added: dict[int, Stream] = {}
     for aux in streams:
         try:
-            added[aux.index] = _add_aux_stream(container, aux)
-        except (ValueError, EdgecodecError, av.error.FFmpegError) as error:
+            # Whether a container takes a stream shows only when its header is written.
+            with av.open(io.BytesIO(), "w", format=container.format.name) as trial:
+                _add_aux_stream(trial, aux)
+                trial.start_encoding()
+        except (ValueError, av.error.FFmpegError) as error:
             warnings.warn(
-                f"{path}: {aux.kind} stream {aux.index} ({aux.codec}) is left out: {error}; "
-                ".mkv holds most codecs",
+                f"{path}: {aux.kind} stream {aux.index} ({aux.codec}) is left out, because the "
+                f"file cannot hold it: {error}; .mkv holds most codecs",
                 stacklevel=4,
             )
+            continue
+        added[aux.index] = _add_aux_stream(container, aux)
     return added
 
 
@@ -155,10 +168,13 @@ def _add_aux_stream(container: OutputContainer, aux: AuxStream) -> Stream:
 
     PyAV makes such streams from another one as a template: an empty container in memory gives
     that, and what the codec needs is filled in from what was stored.
+
+    Raises:
+        ValueError: the codec is unknown, of another kind, or not for this container.
     """
     decoder = av.Codec(aux.codec, "r")
     if decoder.type != aux.kind:
-        raise EdgecodecError(f"{aux.codec} is no codec for {aux.kind}")
+        raise ValueError(f"{aux.codec} is no codec for {aux.kind}")
     with av.open(io.BytesIO(), "w", format=container.format.name) as scratch:
         template: Stream = scratch.add_data_stream(decoder.name)
         stream = container.add_stream_from_template(template, opaque=True)
@@ -175,3 +191,11 @@ def _add_aux_stream(container: OutputContainer, aux: AuxStream) -> Stream:
     if aux.language:
         stream.metadata["language"] = aux.language
     return stream
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except av.error.FFmpegError as error:
+        raise EdgecodecError(f"{path} cannot be written: {error.strerror}") from error

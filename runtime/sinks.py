@@ -19,8 +19,8 @@ def open_sink(target: str | Path, info: VideoInfo) -> Sink:
     """Opens a sink by name or by file extension.
 
     `md5:` is the MD5 of all samples, as `ffmpeg -c:v rawvideo -f md5` prints it; `null:` takes
-    all and keeps nothing. `.y4m` is raw video, `.mp4` and `.mov` H.264, `.mkv` FFV1, all of them
-    lossless; the last three carry audio and subtitles as well. An existing file is replaced when
+    all and keeps nothing. `.y4m` is raw video, `.mp4`, `.mov` and `.mkv` are H.264 with audio and
+    subtitles, all of them lossless. An existing file is replaced when
     the sink is closed, and left alone if it never is.
 
     Raises:

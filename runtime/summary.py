@@ -68,8 +68,20 @@ class Summary:
 
     @property
     def bits_per_second(self) -> float:
-        """The file's size, everything included, over its duration."""
-        return 8 * self.file_bytes / self.duration if self.duration else 0.0
+        """The file's size over its duration, without what other streams' packets hold."""
+        return self._rate(self.file_bytes - self._other_bytes)
+
+    @property
+    def other_bits_per_second(self) -> float:
+        """What other streams' packets hold, over the same duration."""
+        return self._rate(self._other_bytes)
+
+    @property
+    def _other_bytes(self) -> int:
+        return sum(stream.data_bytes for stream in self.streams)
+
+    def _rate(self, size: int) -> float:
+        return 8 * size / self.duration if self.duration else 0.0
 
 
 def summarise(path: Path, limits: Limits | None = None) -> Summary:

@@ -15,6 +15,8 @@ from edgecodec.runtime.frames import ColorInfo, Frame, PictureFormat, Plane, Pla
 SMALL = PictureFormat(96, 64)
 ODD = PictureFormat(97, 65)
 DEEP = PictureFormat(96, 64, bit_depth=10)
+THIRTY_HZ = Fraction(1, 30)
+BT709 = ColorInfo(1, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,8 @@ def write_clip(
     planes: Sequence[Planes],
     *,
     pts: Sequence[int] | None = None,
-    time_base: Fraction = Fraction(1, 30),
-    color: ColorInfo = ColorInfo(1, 1, 1),
+    time_base: Fraction = THIRTY_HZ,
+    color: ColorInfo = BT709,
     rotation: int = 0,
     audio: str | None = None,
     subtitles: bool = False,

@@ -48,6 +48,7 @@ THIRD_PARTY: dict[str, set[str]] = {
         "imageio_ffmpeg",
         "scenedetect",
         "cv2",
+        "rich",
     },
     "evaluation": {"numpy", "av", "cv2", "imageio_ffmpeg", "bjontegaard", "matplotlib", "rich"},
     "cli": {"typer", "rich"},

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -26,7 +25,7 @@ from ...runtime.symbols import (
     choose_scale_index,
     encode_latent,
 )
-from ..analysis import Analysis, load_analysis
+from ..analysis import Analysis, load_analysis, weights_path
 from ..quality import psnr
 from ..scene import Scene
 from ._base import Candidate, candidate
@@ -40,7 +39,6 @@ _LIGHT = {
     FrameKind.B: "generator_b",
 }
 _ANALYSIS = {FrameKind.I: "analysis_i", FrameKind.P: "analysis_p", FrameKind.B: "analysis_b"}
-_WEIGHTS = Path(__file__).parents[1] / "weights"
 _PORTS = ("past", "future")
 # B-frames in the middle feed no other frame's reference but those below them: they may be coarser.
 _B_QUALITY_OFFSET = 8
@@ -78,7 +76,7 @@ class LatentCoder:
         self.light: dict[FrameKind, Network] = {}
         self._analysis: dict[FrameKind, Analysis] = {}
         for kind, name in _ANALYSIS.items():
-            path = _WEIGHTS / f"{name}-{tier}.safetensors"
+            path = weights_path(name, tier)
             if not path.is_file():
                 raise ModelError(f"{path.name}: no such analysis network; train tier {tier} first")
             network = load_analysis(name, TIERS[tier].feature_channels, path)

@@ -65,6 +65,7 @@ def test_a_damaged_scene_stops_a_decode_that_was_not_told_to_go_on(
     result = runner.invoke(app, ["decode", str(damaged_stream), "-o", str(output)])
     assert result.exit_code == 3
     assert "--keep-going" in result.stderr
+    assert str(damaged_stream) in result.stderr
     assert not output.exists()
 
 
@@ -102,4 +103,4 @@ def test_the_input_is_never_the_output(runner: CliRunner, stream: Path) -> None:
 def test_what_is_no_stream_is_bad_input(runner: CliRunner, clip: Path) -> None:
     result = runner.invoke(app, ["decode", str(clip), "-o", "null:"])
     assert result.exit_code == 3
-    assert "not an .ecv stream" in result.stderr
+    assert result.stderr.startswith(f"error: {clip}: not an .ecv stream")

@@ -43,6 +43,7 @@ def test_an_installed_network_is_compared_with_its_manifest(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(models, "_PACKAGED", tmp_path)
+    monkeypatch.setattr(doctor, "PROVIDERS", {"cuda": "none that is here, so none is probed"})
     folder = tmp_path / "nano"
     folder.mkdir()
     (folder / "enhancer.onnx").write_bytes(MODEL)

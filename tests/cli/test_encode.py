@@ -37,6 +37,7 @@ def test_json_reports_the_file_that_was_written(
         assert scene["bits"] > 0
     told = json.loads(runner.invoke(app, ["info", str(output), "--json"]).stdout)
     assert (told["width"], told["height"], told["frames"]) == (64, 48, 12)
+    assert told["bitrate_mbps"] == pytest.approx(report["bitrate_mbps"])
     assert told["streams"][0]["codec"] == "aac"
 
 

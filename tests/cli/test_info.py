@@ -16,13 +16,15 @@ def test_json_tells_the_header_the_scenes_and_the_sound(runner: CliRunner, strea
     assert (told["frames"], told["frame_rate"], told["tier"]) == (12, "25", "nano")
     assert told["duration"] == pytest.approx(12 / 25)
     assert told["bytes"] == stream.stat().st_size
-    assert told["bitrate_mbps"] == pytest.approx(8 * told["bytes"] / told["duration"] / 1e6)
+    (sound,) = told["streams"]
+    video_bytes = told["bytes"] - sound["bytes"]
+    assert told["bitrate_mbps"] == pytest.approx(8 * video_bytes / told["duration"] / 1e6)
+    assert told["other_streams_mbps"] == pytest.approx(8 * sound["bytes"] / told["duration"] / 1e6)
     assert [(s["start"], s["frames"], s["strategy"], s["codec"]) for s in told["scenes"]] == [
         (0.0, 6, "classical", "h264"),
         (pytest.approx(0.24), 6, "classical", "h264"),
     ]
     assert 0 < sum(scene["bits"] for scene in told["scenes"]) < 8 * told["bytes"]
-    (sound,) = told["streams"]
     assert (sound["kind"], sound["codec"], sound["channels"]) == ("audio", "aac", 1)
     assert sound["packets"] >= 10
     assert told["damage"] == []
@@ -68,4 +70,4 @@ def test_what_is_no_stream_is_bad_input(runner: CliRunner, tmp_path: Path, conte
     result = runner.invoke(app, ["info", str(path), "--json"])
     assert result.exit_code == 3
     assert json.loads(result.stdout)["error"]["type"] == "BitstreamError"
-    assert result.stderr.startswith("error: ")
+    assert result.stderr.startswith(f"error: {path}: ")

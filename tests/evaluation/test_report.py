@@ -22,6 +22,7 @@ from edgecodec.evaluation.report_data import (
     SystemKind,
     SystemRow,
 )
+from edgecodec.evaluation.report_figure import LIGHT, rate_figure
 from edgecodec.evaluation.report_images import CROP_HEIGHT, CROP_WIDTH, busiest_crop, compare_frame
 from edgecodec.runtime.frames import ColorInfo, PictureFormat, Planes
 
@@ -217,3 +218,24 @@ def test_the_crop_lies_where_the_picture_is_busy() -> None:
     assert 700 - (CROP_WIDTH - 300) - 2 <= x <= 700
     assert 300 - (CROP_HEIGHT - 200) - 2 <= y <= 300
     assert busiest_crop(luma[:100, :200]) == (0, 0)
+
+
+def test_a_system_far_below_does_not_flatten_the_picture(data: ReportData) -> None:
+    curves = (
+        Curve("x265 medium", SystemKind.ANCHOR, (CurvePoint(0.4, 39.0, 0.97),)),
+        Curve("edgecodec auto", SystemKind.EDGECODEC, (CurvePoint(0.6, 42.0, 0.98),)),
+    )
+    ours = SystemRow("edgecodec auto", SystemKind.EDGECODEC, "", 1, 0.5, 41.0, 0.975)
+    low = SystemRow("semantic_latent", SystemKind.FORCED, "", 1, 0.5, 36.0, 0.96)
+    lower = replace(low, psnr=20.0, ssim=0.7)
+
+    def colored_rows(row: SystemRow) -> tuple[int, int]:
+        """First and last row of the PSNR panel that shows the colour of our curve."""
+        png = np.frombuffer(rate_figure(curves, (ours, row), LIGHT), np.uint8)
+        panel = cv2.imdecode(png, cv2.IMREAD_COLOR)[:400, :600]
+        color = [int(LIGHT.ours[i : i + 2], 16) for i in (5, 3, 1)]
+        rows = np.nonzero((panel == color).all(axis=2).any(axis=1))[0]
+        return int(rows[0]), int(rows[-1])
+
+    # One sits on the floor that the other defines: the rest stays where it was.
+    assert np.allclose(colored_rows(low), colored_rows(lower), atol=3)

@@ -31,11 +31,29 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def exported(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Manifest]:
+def without_onnxsim() -> Callable[[], AbstractContextManager[None]]:
+    """Within it, exports go on with the graph that torch gave: onnxsim takes most of their time."""
+
+    @contextmanager
+    def patched() -> Iterator[None]:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(pipeline, "simplify", lambda model, *_: Simplified(model, "left out"))
+            yield
+
+    return patched
+
+
+@pytest.fixture(scope="session")
+def exported(
+    without_onnxsim: Callable[[], AbstractContextManager[None]],
+    weights: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[Path, Manifest]:
     """All four networks as INT8 graphs of dynamic size, their float graphs beside them."""
     folder = tmp_path_factory.mktemp("exported") / "models"
-    options = ExportOptions(folder, weights=weights, keep_float=True)
-    return folder, export_networks(options)
+    with without_onnxsim():
+        manifest = export_networks(ExportOptions(folder, weights=weights, keep_float=True))
+    return folder, manifest
 
 
 @pytest.fixture(scope="session")
@@ -58,16 +76,3 @@ def moving_texture() -> Callable[[Path, int, tuple[int, int]], Path]:
         return path
 
     return make
-
-
-@pytest.fixture(scope="session")
-def without_onnxsim() -> Callable[[], AbstractContextManager[None]]:
-    """Within it, exports go on with the graph that torch gave: onnxsim takes most of their time."""
-
-    @contextmanager
-    def patched() -> Iterator[None]:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(pipeline, "simplify", lambda model, *_: Simplified(model, "left out"))
-            yield
-
-    return patched

@@ -39,9 +39,30 @@ def enhancer_inputs(size: Size = SIZE) -> dict[str, NDArray[np.uint8]]:
     }
 
 
-def int8_enhancer(module: Enhancer) -> onnx.ModelProto:
+@pytest.fixture(scope="module")
+def enhancer(weights: Path) -> Enhancer:
+    module = load("enhancer", "nano", weights / "enhancer-nano.safetensors").module
+    assert isinstance(module, Enhancer)
+    return module
+
+
+@pytest.fixture(scope="module")
+def enhancer_graph(enhancer: Enhancer) -> onnx.ModelProto:
+    return to_onnx(enhancer, spec("enhancer", "nano"), SIZE)
+
+
+def int8_enhancer(graph: onnx.ModelProto, **fill: float) -> onnx.ModelProto:
+    """The INT8 graph, after each tensor of weights named in `fill` was set to one value."""
+    changed = onnx.ModelProto()
+    changed.CopyFrom(graph)
+    for tensor in changed.graph.initializer:
+        value = fill.pop(tensor.name.replace(".", "_"), None)
+        if value is not None:
+            filled = np.full(tensor.dims, value, np.float32)
+            tensor.CopyFrom(numpy_helper.from_array(filled, tensor.name))
+    assert not fill
     network = spec("enhancer", "nano")
-    return uint8_boundary(quantize(to_onnx(module, network, SIZE), network), network)
+    return uint8_boundary(quantize(changed, network), network)
 
 
 @given(
@@ -81,10 +102,10 @@ def test_a_channel_of_zeros_stays_zero() -> None:
     assert np.isfinite(conv.weight_scale).all()
 
 
-def test_the_enhancer_computes_what_the_arithmetic_says(weights: Path) -> None:
+def test_the_enhancer_computes_what_the_arithmetic_says(
+    enhancer: Enhancer, enhancer_graph: onnx.ModelProto
+) -> None:
     """An integer reference written from the definition of the ranges, not from the graph."""
-    module = load("enhancer", "nano", weights / "enhancer-nano.safetensors").module
-    assert isinstance(module, Enhancer)
     inputs = enhancer_inputs()
 
     def convolve(
@@ -105,14 +126,14 @@ def test_the_enhancer_computes_what_the_arithmetic_says(weights: Path) -> None:
 
     pixel, relu6 = 1 / 255, 6 / 255
     x = np.concatenate([inputs[n] for n in ("prev", "cur", "next", "condition")], axis=1)
-    x = convolve(x.astype(np.float64), module.stem, pixel, relu6, 0)
-    for layer in module.body:
+    x = convolve(x.astype(np.float64), enhancer.stem, pixel, relu6, 0)
+    for layer in enhancer.body:
         assert isinstance(layer, torch.nn.Conv2d)
         x = convolve(x, layer, relu6, relu6, 0)
-    residual = convolve(x, module.head, relu6, pixel, 128) - 128
+    residual = convolve(x, enhancer.head, relu6, pixel, 128) - 128
     expected = np.clip(inputs["cur"] + residual, 0, 255)
 
-    actual = run(int8_enhancer(module), inputs)
+    actual = run(int8_enhancer(enhancer_graph), inputs)
     difference = np.abs(actual - expected)
     assert difference.max() <= 1
     assert (difference > 0).mean() < 0.01
@@ -120,28 +141,26 @@ def test_the_enhancer_computes_what_the_arithmetic_says(weights: Path) -> None:
 
 
 @pytest.mark.parametrize(("bias", "expected"), [(2.0, 127), (-2.0, -128)])
-def test_the_residual_and_the_frame_saturate(bias: float, expected: int) -> None:
-    module = Enhancer(64, 2)
-    assert module.head.bias is not None
-    torch.nn.init.constant_(module.head.bias, bias)
+def test_the_residual_and_the_frame_saturate(
+    enhancer_graph: onnx.ModelProto, bias: float, expected: int
+) -> None:
     inputs = enhancer_inputs()
-    frame = run(int8_enhancer(module), inputs)
+    frame = run(int8_enhancer(enhancer_graph, head_weight=0, head_bias=bias), inputs)
     np.testing.assert_array_equal(frame, np.clip(inputs["cur"].astype(int) + expected, 0, 255))
 
 
-def test_an_untrained_head_gives_the_frame_back() -> None:
+def test_an_untrained_head_gives_the_frame_back(enhancer_graph: onnx.ModelProto) -> None:
     inputs = enhancer_inputs()
-    np.testing.assert_array_equal(run(int8_enhancer(Enhancer(64, 2)), inputs), inputs["cur"])
+    frame = run(int8_enhancer(enhancer_graph, head_weight=0, head_bias=0), inputs)
+    np.testing.assert_array_equal(frame, inputs["cur"])
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_weights_that_are_not_numbers_are_refused(value: float) -> None:
-    module = Enhancer(64, 2)
-    with torch.no_grad():
-        module.stem.weight[0, 0] = value
-    network = spec("enhancer", "nano")
+def test_weights_that_are_not_numbers_are_refused(
+    enhancer_graph: onnx.ModelProto, value: float
+) -> None:
     with pytest.raises(ExportError, match=r"stem\.weight.*NaN"):
-        quantize(to_onnx(module, network, SIZE), network)
+        int8_enhancer(enhancer_graph, stem_weight=value)
 
 
 TOY = NetworkSpec(

@@ -1,0 +1,166 @@
+"""Segments of source frames from a folder of clips, frame folders and stills, ready to crop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from ...runtime.errors import EdgecodecError
+from ...runtime.frames import PictureFormat, Planes
+from ..media import open_source
+
+VIDEO_SUFFIXES = (".mp4", ".webm", ".mkv", ".mov", ".avi", ".y4m")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+# Sides are multiples of this, so that crops align with the packed networks' blocks.
+_ALIGN = 8
+_STILL_MOTION_PX = 3.0
+_STILL_ZOOM = 0.01
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Consecutive 8-bit frames of one source, downscaled; `format` is theirs."""
+
+    name: str
+    frames: tuple[Planes, ...]
+    format: PictureFormat
+    frame_rate: Fraction
+
+
+def find_sources(folder: Path) -> list[Path]:
+    """Every clip, still, and folder of numbered frames below `folder`, sorted.
+
+    Raises EdgecodecError if there are none.
+    """
+    found: list[Path] = []
+    for path in sorted(folder.rglob("*")):
+        if path.is_dir():
+            wanted = is_sequence(path)
+        elif path.suffix.lower() in IMAGE_SUFFIXES:
+            wanted = not is_sequence(path.parent)
+        else:
+            wanted = path.suffix.lower() in VIDEO_SUFFIXES
+        if wanted:
+            found.append(path)
+    if not found:
+        raise EdgecodecError(f"{folder}: no clips and no stills below it")
+    return found
+
+
+def is_sequence(folder: Path) -> bool:
+    """Whether a folder holds frames of one clip: images with numbers for names."""
+    images = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES]
+    return len(images) > 1 and all(path.stem.isdecimal() for path in images)
+
+
+def read_segments(
+    path: Path, count: int, frames: int, random: np.random.Generator
+) -> Iterator[Segment]:
+    """At most `count` segments of `frames` frames from one source, each at its own random scale.
+
+    Scaling down sheds what the source's own compression left. A still becomes a slow random pan
+    and zoom over itself.
+    """
+    if path.is_dir() or path.suffix.lower() in VIDEO_SUFFIXES:
+        yield from _from_clip(path, count, frames, random)
+    else:
+        for _ in range(count):
+            yield _from_still(path, frames, random)
+
+
+def _from_clip(
+    path: Path, count: int, frames: int, random: np.random.Generator
+) -> Iterator[Segment]:
+    pictures = list(_sequence(path) if path.is_dir() else _clip(path))
+    if len(pictures) < frames:
+        return
+    for _ in range(count):
+        start = int(random.integers(0, len(pictures) - frames + 1))
+        height, width = pictures[start][0].shape
+        scale = _random_scale(min(width, height), random)
+        size = tuple(max(128, int(side * scale) // _ALIGN * _ALIGN) for side in (width, height))
+        scaled = tuple(_resized(planes, *size) for planes in pictures[start : start + frames])
+        yield Segment(path.stem, scaled, PictureFormat(*size), Fraction(25))
+
+
+def _random_scale(short_side: int, random: np.random.Generator) -> float:
+    choices: tuple[float, ...]
+    if short_side >= 2000:
+        choices = (0.2, 0.35)
+    elif short_side >= 1000:
+        choices = (0.4, 0.5, 0.67)
+    elif short_side >= 700:
+        choices = (0.5, 0.6, 0.75)
+    else:
+        choices = (0.6, 0.75, 1.0)
+    return float(random.choice(choices))
+
+
+def _clip(path: Path, most: int = 600) -> Iterator[Planes]:
+    with open_source(path) as video:
+        if video.info.format.bit_depth != 8:
+            return
+        for frame in islice(video.frames(), most):
+            yield frame.planes
+
+
+def _sequence(folder: Path) -> Iterator[Planes]:
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() in IMAGE_SUFFIXES:
+            yield _planes_of(_image(path))
+
+
+def _image(path: Path) -> np.ndarray:
+    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if picture is None:
+        raise EdgecodecError(f"{path}: not an image that OpenCV reads")
+    return picture
+
+
+def _planes_of(bgr: np.ndarray) -> Planes:
+    """4:2:0 planes of a BGR picture, cropped to even sides."""
+    height, width = (side // 2 * 2 for side in bgr.shape[:2])
+    flat = cv2.cvtColor(np.ascontiguousarray(bgr[:height, :width]), cv2.COLOR_BGR2YUV_I420)
+    samples = flat.reshape(-1).astype(np.uint8, copy=False)
+    luma, chroma = height * width, height * width // 4
+    shape = (height // 2, width // 2)
+    return (
+        samples[:luma].reshape(height, width),
+        samples[luma : luma + chroma].reshape(shape),
+        samples[luma + chroma :].reshape(shape),
+    )
+
+
+def _resized(planes: Planes, width: int, height: int) -> Planes:
+    sizes = ((width, height), (width // 2, height // 2), (width // 2, height // 2))
+    y, u, v = (
+        cv2.resize(plane, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+        for plane, size in zip(planes, sizes, strict=True)
+    )
+    return y, u, v
+
+
+def _from_still(path: Path, frames: int, random: np.random.Generator, side: int = 256) -> Segment:
+    picture = _image(path)
+    scale = max(300 / min(picture.shape[:2]), float(random.choice([0.15, 0.25, 0.4, 0.6])))
+    picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    height, width = picture.shape[:2]
+    x, y = random.uniform(80, width - 80), random.uniform(80, height - 80)
+    dx, dy = random.normal(0, _STILL_MOTION_PX, 2)
+    zoom = random.normal(0, _STILL_ZOOM)
+    made = []
+    for step in range(frames):
+        k = 1 + zoom * step
+        shift = (side / 2 - k * (x + dx * step), side / 2 - k * (y + dy * step))
+        matrix = np.array([[k, 0, shift[0]], [0, k, shift[1]]], np.float32)
+        view = cv2.warpAffine(
+            picture, matrix, (side, side), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
+        )
+        made.append(_planes_of(view))
+    return Segment(path.stem, tuple(made), PictureFormat(side, side), Fraction(25))
