@@ -10,8 +10,8 @@ from fractions import Fraction
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scenedetect import FrameTimecode  # type: ignore[import-untyped]
-from scenedetect.detectors import AdaptiveDetector  # type: ignore[import-untyped]
+from scenedetect import FrameTimecode
+from scenedetect.detectors import AdaptiveDetector
 
 from ..runtime.frames import Planes
 

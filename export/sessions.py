@@ -10,7 +10,7 @@ from ..runtime.errors import ExportError
 
 
 def open_session(model: Path | bytes, name: str) -> ort.InferenceSession:
-    """A graph, from its file or bytes, on the CPU; `ExportError` calls it `name` if it won't load."""
+    """A graph from its file or bytes, on the CPU; `ExportError` names it `name` if it fails."""
     options = ort.SessionOptions()
     options.log_severity_level = 3
     # Waiting threads would burn the cores that an encode or a training run beside this one needs.

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import av
-import imageio_ffmpeg  # type: ignore[import-untyped]
+import imageio_ffmpeg
 import numpy as np
 
 from ...runtime.container import Codec
