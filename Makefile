@@ -34,7 +34,7 @@ check: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	rm -rf build && mkdir build
 	$(PIP) --no-deps --no-build-isolation --target build/check . >build/log 2>&1 || { cat build/log; exit 1; }
-	cd build/check && ../../$(BIN)/mypy --config-file ../../pyproject.toml -p edgecodec
+	cd build/check && ../../$(BIN)/mypy --config-file ../../pyproject.toml --cache-dir ../../.mypy_cache -p edgecodec
 
 clean:
 	rm -rf $(VENV) build demo *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

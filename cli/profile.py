@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ._errors import ExitCode
 from ._output import print_json, progress_bar, stdout_console
 
 
@@ -52,6 +54,7 @@ def profile(
         write_html,
     )
     from ..profiles.table import print_report
+    from ..runtime.errors import GateError
 
     try:
         frame_size = parse_size(size) if size else None
@@ -72,8 +75,16 @@ def profile(
         print_json(report.to_dict())
     else:
         print_report(report, stdout_console())
-    if min_fps is not None:
+    if min_fps is None:
+        return
+    try:
         check_min_fps(report, min_fps)
+    except GateError as error:
+        if not as_json:
+            raise
+        # The report is on stdout already: a second document there would spoil it.
+        print(f"error: {error}", file=sys.stderr)
+        raise typer.Exit(ExitCode.GATE_FAILED) from error
 
 
 def _packaged() -> Path:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from .errors import UnsupportedError
+
 if TYPE_CHECKING:
     import av
 
@@ -77,10 +79,23 @@ class Frame:
         return frame
 
     def to_rgb(self) -> NDArray[np.uint8]:
-        """A copy as RGB [height, width, 3] uint8, by the stream's matrix, BT.709 if it has none."""
-        from av.video.reformatter import Colorspace
+        """A copy as RGB [height, width, 3] uint8, by the stream's matrix, BT.709 if it has none.
+
+        Raises UnsupportedError for a matrix that FFmpeg cannot undo.
+        """
+        from av.error import FFmpegError
+        from av.video.reformatter import Colorspace, Interpolation
 
         frame = self.to_av()
         if self.color.matrix == 2:
             frame.colorspace = Colorspace.ITU709
-        return frame.reformat(format="rgb24").to_ndarray().astype(np.uint8, copy=False)
+        # Without these, FFmpeg's shortcuts are up to 4 levels off, and 10-bit white is not white.
+        exact = Interpolation.FULL_CHR_H_INT | Interpolation.ACCURATE_RND
+        try:
+            rgb = frame.reformat(format="rgb24", interpolation=Interpolation.BILINEAR | exact)
+        except FFmpegError as error:
+            raise UnsupportedError(
+                f"FFmpeg has no conversion to RGB for colour matrix {self.color.matrix}: "
+                "convert the planes yourself"
+            ) from error
+        return rgb.to_ndarray().astype(np.uint8, copy=False)

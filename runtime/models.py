@@ -141,7 +141,7 @@ def find_model(model_id: str, folders: Sequence[ModelFolder]) -> ModelEntry:
 
 def _entry(folder: Path, tier: str, network: Any) -> ModelEntry:
     name = str(network["file"])
-    if Path(name).name != name:
+    if Path(name).name != name or name in ("", "..") or "\0" in name:
         raise ModelError(f"{folder / MANIFEST}: file {name!r} is not in the folder itself")
     return ModelEntry(
         name=str(network["name"]),

@@ -12,7 +12,7 @@ from typing import BinaryIO, Literal, Self
 
 from .auxiliary import AuxPacket, AuxStream
 from .container import Damage, IndexEntry, Limits, Reader
-from .errors import EdgecodecError
+from .errors import BitstreamError, EdgecodecError
 from .frames import ColorInfo, Frame, PictureFormat
 from .prefetch import prefetched
 from .scenes import SceneContext, decode_scene
@@ -52,8 +52,8 @@ class Video:
     `seek(0)` starts again. Frames stay valid after the next one and after `close`. Use it as a
     context manager. Not for use by several threads at once.
 
-    With `on_damage="skip"` a damaged scene is left out, listed in `damage`, and playing goes on
-    with the next; with "raise" it raises BitstreamError.
+    With `on_damage="skip"` a damaged scene ends where its damage begins, is listed in `damage`, and
+    playing goes on with the next; with "raise" it raises BitstreamError.
     """
 
     def __init__(
@@ -111,19 +111,29 @@ class Video:
     def seek(self, seconds: float) -> None:
         """Go to the frame that is on screen at `seconds`: the next one that iterating gives.
 
-        Before the first frame that is the first one; after the last, the last.
+        Before the first frame that is the first one; after the last, the last. With
+        `on_damage="skip"` and a damaged scene there, it is the next scene's first.
         """
         if self._closed:
             raise ValueError("the video is closed")
         self._stop()
-        target = seconds / float(self.info.time_base)
+
+        # Rounded as `Frame.time` is, so that a frame's own time leads to that frame.
+        def shown(pts: int) -> bool:
+            return float(pts * self.info.time_base) <= seconds
+
         index = self._reader.index
-        before = [number for number, entry in enumerate(index) if entry.start_pts <= target]
+        before = [number for number, entry in enumerate(index) if shown(entry.start_pts)]
         self._next_entry = before[-1] if before else 0
         self._from_pts = None
         if before:
-            pts = self._reader.chunk(index[self._next_entry]).pts
-            self._from_pts = max((each for each in pts if each <= target), default=pts[0])
+            try:
+                pts = self._reader.chunk(index[self._next_entry]).pts
+            except BitstreamError:
+                if self._on_damage == "raise":
+                    raise
+                return
+            self._from_pts = max(filter(shown, pts), default=pts[0])
 
     def aux_packets(self) -> Iterator[AuxPacket]:
         """Audio and subtitle packets as they were in the source, in file order."""
@@ -163,8 +173,8 @@ class Video:
                 for pts, planes in zip(chunk.pts, scene, strict=True):
                     if from_pts is None or pts >= from_pts:
                         yield Frame(planes, info.format, pts, info.time_base, info.color)
-            except EdgecodecError as error:
-                if self._on_damage == "raise" or not isinstance(error, ValueError):
+            except BitstreamError as error:
+                if self._on_damage == "raise":
                     raise
                 self._damage[entry.offset] = Damage(entry.offset, entry.size, str(error))
 

@@ -132,7 +132,7 @@ def quantize_residual(residual: Tensor) -> Tensor:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pack", type=Path, required=True)
+    parser.add_argument("--pack", type=Path, nargs="+", required=True)
     parser.add_argument("--checkpoint", type=Path, required=True)
     parser.add_argument("--tier", choices=sorted(TIERS), default="nano")
     parser.add_argument("--steps", type=int, default=30000)
@@ -146,7 +146,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(arguments.threads)
     network, done = train(
-        TripletPack(arguments.pack),
+        TripletPack(*arguments.pack),
         arguments.checkpoint,
         arguments.tier,
         Schedule(arguments.steps, arguments.rate),

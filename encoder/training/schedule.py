@@ -18,7 +18,7 @@ class Schedule:
     steps: int
     peak_rate: float
     warmup_steps: int = 200
-    quantized_share: float = 0.3
+    quantized_share: float = 0.2
 
     def rate(self, step: int) -> float:
         """Learning rate at `step`."""
