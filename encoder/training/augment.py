@@ -1,8 +1,7 @@
-"""Symmetries of compressed video, as they look on packed tensors.
+"""Symmetries of video, as they look on packed tensors.
 
-A few dozen clips have few colours and few directions of light; a network that sees them only as
-they are learns the clips. Coding loss hardly changes when a picture is mirrored, its colours are
-exchanged or inverted, or its brightness is shifted, so training does all of that at random.
+A few dozen clips have few colours and few directions of light: a network that sees them only as
+they are learns the clips.
 """
 
 from __future__ import annotations
@@ -12,23 +11,33 @@ import torch
 from torch import Tensor
 
 
-def augment(x: Tensor, random: np.random.Generator) -> Tensor:
+def recolored(x: Tensor, random: np.random.Generator) -> Tensor:
     """`x` [..., 6 * (block / 2)**2, P, P] packed frames of one scene in [0, 1], changed alike.
 
-    Mirrors, inverts and exchanges planes at random, and shifts each plane's level as far as the
-    range allows.
+    Exchanges U and V and inverts planes at random, and shifts each plane's level as far as the
+    range allows. What coding loses hardly depends on any of that; what pictures look like does, so
+    this is for networks that mend, not for those that code.
     """
-    chroma = round((x.shape[-3] / 6) ** 0.5)
-    y, u, v = x.split([4 * chroma * chroma, chroma * chroma, chroma * chroma], dim=-3)
+    y, u, v = _planes(x)
     if random.random() < 0.5:
         u, v = v, u
-    planes = [_level(plane, random) for plane in (y, u, v)]
+    return torch.cat([_level(plane, random) for plane in (y, u, v)], dim=-3)
+
+
+def mirrored(x: Tensor, random: np.random.Generator) -> Tensor:
+    """`x`, shaped as for `recolored`, mirrored along rows and along columns at random."""
+    planes = _planes(x)
     mirror_columns, mirror_rows = random.random(2) < 0.5
     if mirror_columns:
         planes = [_mirrored(plane, -1) for plane in planes]
     if mirror_rows:
         planes = [_mirrored(plane, -2) for plane in planes]
     return torch.cat(planes, dim=-3)
+
+
+def _planes(x: Tensor) -> list[Tensor]:
+    chroma = x.shape[-3] // 6
+    return list(x.split([4 * chroma, chroma, chroma], dim=-3))
 
 
 def _level(plane: Tensor, random: np.random.Generator) -> Tensor:

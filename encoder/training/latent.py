@@ -36,7 +36,7 @@ _LIGHT = ("iframe_decoder", "generator_p", "generator_b")
 
 def price_of_bits(quality: int) -> float:
     """Lagrangian multiplier at `quality`: squared grey levels (8 bit) per bit per luma pixel."""
-    return float(2.0 * 200.0 ** ((QUALITIES - 1 - quality) / (QUALITIES - 1)))
+    return float(20.0 * 50.0 ** ((QUALITIES - 1 - quality) / (QUALITIES - 1)))
 
 
 def distortion(output: Tensor, target: Tensor) -> Tensor:

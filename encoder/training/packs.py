@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .augment import augment
+from .augment import mirrored, recolored
 
 
 class TripletPack:
@@ -33,12 +33,12 @@ class TripletPack:
     def batch(self, random: np.random.Generator, size: int) -> tuple[Tensor, Tensor, Tensor]:
         """`size` random samples: frames [N, 3, 24, P, P], condition [N, 2, P, P], target.
 
-        Pixels are float32 in [0, 1]. Half of the samples run backwards in time, and all are
-        augmented.
+        Pixels are float32 in [0, 1]. Half of the samples run backwards in time; mirrors and colours
+        are random.
         """
         rows = np.sort(random.choice(len(self), size, replace=False))
         samples = [self._sample(int(row)) for row in rows]
-        x = torch.stack([augment(sample, random) for sample in samples])
+        x = torch.stack([mirrored(recolored(each, random), random) for each in samples])
         backwards = torch.from_numpy(random.random(size) < 0.5)
         x[backwards] = x[backwards][:, [2, 1, 0, 3]]
         condition = torch.from_numpy(self._condition[rows]).float() / 255.0
@@ -66,11 +66,14 @@ class SequencePack:
     def batch(self, random: np.random.Generator, size: int) -> Tensor:
         """`size` random sequences [N, 9, 96, P, P], float32 pixels in [0, 1].
 
-        Half of them run backwards in time, and all are augmented.
+        Half of them run backwards in time, all are mirrored at random.
         """
         rows = np.sort(random.choice(len(self._x), size, replace=False))
         x = torch.stack(
-            [augment(torch.from_numpy(self._x[row]).float() / 255.0, random) for row in rows]
+            [
+                mirrored(torch.from_numpy(np.array(self._x[row])).float() / 255.0, random)
+                for row in rows
+            ]
         )
         backwards = torch.from_numpy(random.random(size) < 0.5)
         x[backwards] = x[backwards].flip(1)

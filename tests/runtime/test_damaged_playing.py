@@ -1,0 +1,93 @@
+"""Damaged streams through the whole player: they end, or raise an error of the tree."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections import Counter
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from edgecodec import runtime
+from edgecodec.runtime import EdgecodecError, Limits, PictureFormat, video
+from edgecodec.runtime.container import Codec
+from edgecodec.runtime.frames import Planes
+from edgecodec.runtime.sessions import NetworkPool
+
+from . import mutations
+from .streams import CHAIN, PYRAMID, Scene, classical, hybrid, latents, stream_of
+
+SMALL = PictureFormat(96, 64)
+LIMITS = Limits(max_pixels=1 << 16, max_symbols_per_frame=1 << 16)
+MUTATIONS = 300
+Draw = Callable[..., tuple[Planes, ...]]
+
+
+def classical_scenes(draw: Draw) -> list[Scene]:
+    planes = draw(SMALL, 12)
+    return [classical(planes[3 * n : 3 * n + 3], SMALL, codec) for n, codec in enumerate(Codec)]
+
+
+def hybrid_scenes(draw: Draw) -> list[Scene]:
+    planes = draw(SMALL, 6)
+    flags = (True, False, True)
+    return [hybrid(planes[:3], SMALL, flags), hybrid(planes[3:], SMALL, (True, True, True))]
+
+
+STREAMS: dict[str, Callable[[Draw], list[Scene]]] = {
+    "classical": classical_scenes,
+    "hybrid_semantic": hybrid_scenes,
+    "semantic_latent": lambda _: [latents(SMALL, CHAIN, seed) for seed in (1, 2)],
+    "i_frame_interpolation": lambda _: [latents(SMALL, PYRAMID, seed) for seed in (1, 2)],
+}
+
+
+@pytest.fixture(scope="module")
+def shared_networks() -> NetworkPool:
+    return NetworkPool(threads=1)
+
+
+def play(data: bytes) -> Counter[str]:
+    """What became of a stream; any other exception than the tree's escapes."""
+    seen: Counter[str] = Counter()
+    try:
+        with runtime.open(io.BytesIO(data), threads=1, on_damage="skip", limits=LIMITS) as opened:
+            try:
+                for frame in opened:
+                    seen["frames"] += 1
+                    assert frame.planes[0].shape == (frame.format.height, frame.format.width)
+            finally:
+                seen["damaged"] += bool(opened.damage)
+            seen["played"] += 1
+    except EdgecodecError as error:
+        seen[type(error).__name__] += 1
+    return seen
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("strategy", STREAMS)
+def test_mutated_streams_end_or_raise_an_error_of_the_tree(
+    draw_planes: Draw,
+    shared_networks: NetworkPool,
+    monkeypatch: pytest.MonkeyPatch,
+    strategy: str,
+) -> None:
+    # One pool for all, so that networks are loaded once and not a thousand times.
+    monkeypatch.setattr(video, "NetworkPool", lambda *_: shared_networks)
+    data = stream_of(STREAMS[strategy](draw_planes), SMALL, pts=[2 * n for n in range(12)])
+    assert play(data)["damaged"] == 0
+    random = np.random.default_rng(7)
+    total: Counter[str] = Counter()
+    for number in range(MUTATIONS):
+        if number % 2:
+            mutated = mutations.repaired(random, data)
+        else:
+            mutated = mutations.RAW[number // 2 % len(mutations.RAW)](random, data)
+        total += play(mutated)
+    # The mutations reached every outcome, and most of them only cost a part.
+    assert total["damaged"] >= MUTATIONS // 3
+    assert total["played"] >= MUTATIONS // 2
+    assert total["BitstreamError"] + total["UnsupportedError"] >= 5
+    assert total["frames"] >= MUTATIONS
+    assert "edgecodec-prefetch" not in [thread.name for thread in threading.enumerate()]
