@@ -23,7 +23,16 @@ ARROWS: dict[str, set[str]] = {
     "export": {"decoder", "runtime"},
     "encoder": {"decoder", "runtime", "export"},
     "evaluation": {"encoder", "runtime"},
-    "cli": {"runtime", "decoder", "profiles", "export", "encoder", "evaluation"},
+    "orchestrator": {"encoder", "evaluation", "profiles"},
+    "cli": {
+        "runtime",
+        "decoder",
+        "profiles",
+        "export",
+        "encoder",
+        "evaluation",
+        "orchestrator",
+    },
 }
 THIRD_PARTY: dict[str, set[str]] = {
     "runtime": {"numpy", "onnxruntime", "av", "constriction"},
@@ -51,6 +60,7 @@ THIRD_PARTY: dict[str, set[str]] = {
         "rich",
     },
     "evaluation": {"numpy", "av", "cv2", "imageio_ffmpeg", "bjontegaard", "matplotlib", "rich"},
+    "orchestrator": set(),
     "cli": {"typer", "rich"},
 }
 PACKAGES = tuple(package for package in ARROWS if (ROOT / package / "__init__.py").exists())

@@ -1,0 +1,3 @@
+"""The thin experiment loop (design, dispatch, wait, analyse); nothing is released here yet."""
+
+__all__: list[str] = []
