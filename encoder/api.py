@@ -9,8 +9,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from ..runtime.auxiliary import AuxPacket, AuxStream
 from ..runtime.chunks import Chunk, Codec, StrategyId
@@ -28,6 +29,9 @@ from .scene import scenes_of
 from .strategies import Candidate
 from .targets import BitrateTarget, PsnrTarget, QualityTarget, Target
 from .workspace import Workspace
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 ProgressCallback = Callable[[EncodeProgress], None]
 # How near a result must be for its target to count as met.
@@ -82,6 +86,8 @@ def encode(
     began = time.perf_counter()
     if output.exists() and source.exists() and output.samefile(source):
         raise UnsupportedError(f"{output} is the source itself: choose another name")
+    if output.is_dir():
+        raise UnsupportedError(f"{output} is a folder: name a file in it")
     _check_device(options.device)
     with open_source(source) as video:
         info = video.info
@@ -104,12 +110,15 @@ def encode(
             if kept is None:
                 kept = plan.candidates(scene, options.target)
                 workspace.save(scene.index, *kept)
+            else:
+                plan.remember(kept[0])
             planned.append(_PlannedScene(scene.start, scene.pts, *kept))
             done += len(scene.frames)
     duration_s = _duration_s(planned, info)
-    header = _header(info, planned, options.tier, aux_streams)
-    other_bits = 8 * _written_size(header, [])
-    chosen = choose([each.candidates for each in planned], options.target, duration_s, other_bits)
+    every = [each.candidates for each in planned]
+    header = _header(info, planned, options.tier, aux_streams, list(chain(*every)))
+    other_bits = _other_bits(header, planned, aux_packets)
+    chosen = choose(every, options.target, duration_s, other_bits)
     header = _header(info, planned, options.tier, aux_streams, chosen)
     report(EncodeProgress("writing", 1.0))
     partial = output.with_name(output.name + ".partial")
@@ -172,9 +181,9 @@ def _header(
     planned: Sequence[_PlannedScene],
     tier: str,
     aux_streams: tuple[AuxStream, ...],
-    chosen: Sequence[Candidate] = (),
+    candidates: Sequence[Candidate],
 ) -> Header:
-    neural = any(each.strategy is not StrategyId.CLASSICAL for each in chosen)
+    neural = any(each.strategy is not StrategyId.CLASSICAL for each in candidates)
     models: tuple[str, ...] = ()
     if neural:
         models = tuple(entry.model_id for entry in read_models(packaged_models(tier)).networks)
@@ -193,14 +202,26 @@ def _header(
     )
 
 
-def _written_size(header: Header, chunks: Sequence[Chunk]) -> int:
-    """Bytes of a stream of these chunks: for no chunks, what every stream costs."""
-    file = io.BytesIO()
-    writer = Writer(file, header)
-    for chunk in chunks:
-        writer.write_chunk(chunk)
-    writer.finish()
-    return len(file.getvalue())
+class _Tally(io.BytesIO):
+    """A file that only counts what is written."""
+
+    size = 0
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        written = memoryview(data).nbytes
+        self.size += written
+        return written
+
+
+def _other_bits(
+    header: Header, planned: Sequence[_PlannedScene], aux_packets: Sequence[AuxPacket]
+) -> int:
+    """At most what the stream needs beside its chunks and what the other streams' packets hold."""
+    largest = [max(scene.candidates, key=lambda each: each.bits) for scene in planned]
+    tally = _Tally()
+    _write(tally, header, planned, largest, aux_packets)
+    aux_bytes = sum(len(packet.data) for packet in aux_packets)
+    return 8 * (tally.size - aux_bytes) - sum(each.bits for each in largest)
 
 
 def _write(

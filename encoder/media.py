@@ -274,6 +274,8 @@ def _open(path: Path) -> Iterator[InputContainer]:
         # "file:" keeps FFmpeg from taking a name like "http:..." for a protocol.
         container = av.open(f"file:{path}", "r")
     with container:
+        if container.format.name == "tty":  # FFmpeg plays text files, as terminals did
+            raise BitstreamError(f"{path} is text, not a video: name a video file")
         yield container
 
 

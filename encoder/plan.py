@@ -55,6 +55,11 @@ class Plan:
                 made += self._followed(trial, scene, aim, made, skipped)
         return [each for each in made if each.strategy in self.wanted], skipped
 
+    def remember(self, made: Sequence[Candidate]) -> None:
+        """Go on from a scene of an earlier run as if these candidates had been made in this one."""
+        for each in made:
+            self.last_settings[each.trial_name] = each.setting
+
     def _followed(
         self,
         trial: Trial,
@@ -71,23 +76,34 @@ class Plan:
                 skipped.append(f"{trial.name}: {behind:.1f} dB behind at its first try")
             return behind <= _HOPELESS_DB
 
-        made = search(trial, scene, aim, self.last_settings.get(trial.name), worth_going_on)
+        begin = self.last_settings.get(trial.name, self._like(rivals, trial))
+        made = search(trial, scene, aim, begin, worth_going_on)
         if made:
             self.last_settings[trial.name] = made[-1].setting
         return made
+
+    def _like(self, rivals: Sequence[Candidate], trial: Trial) -> int | None:
+        """The setting at which `trial` should need as many bits as the last of `rivals`."""
+        for other in self.standard:
+            if rivals and other.name == rivals[-1].trial_name:
+                octaves = (rivals[-1].setting - other.usual_setting) / other.settings_per_octave
+                return round(trial.usual_setting + octaves * trial.settings_per_octave)
+        return None
 
     def _worth_it(
         self, trial: Trial, scene: Scene, rivals: Sequence[Candidate], skipped: list[str]
     ) -> bool:
         """Whether a costly trial holds its own on the scene's head against the best so far."""
         best = max(rivals, key=trade)
-        rival = next(each for each in self.standard if best.codec and _is_of(each, best.codec))
+        every = (*self.standard, *self.latent)
+        rival = next(each for each in every if each.name == best.trial_name)
         head = scene.head(_PROBE_FRAMES)
         reference = max(rival.encode(head, best.setting), key=trade)
         probes = search(trial, head, BitsAim(reference.bits), self.last_settings.get(trial.name))
         behind = trade(reference) - max(map(trade, probes))
         if behind > _HOPELESS_DB:
-            skipped.append(f"{trial.name}: {behind:.1f} dB behind on the first {len(head.frames)}")
+            count = len(head.frames)
+            skipped.append(f"{trial.name}: {behind:.1f} dB behind on its first {count} frames")
         return behind <= _HOPELESS_DB
 
 
@@ -132,6 +148,8 @@ def make_plan(
     standard: tuple[Trial, ...] = ()
     if wanted & {StrategyId.CLASSICAL, StrategyId.HYBRID_SEMANTIC}:
         standard = tuple(StandardTrial(encoder_for(codec), enhancer, threads) for codec in codecs)
+    if not standard and not latent:
+        raise UnsupportedError(f"{strategy}: no standard codec is allowed, and it needs one")
     return Plan(wanted, standard, latent, tuple(notes))
 
 
@@ -153,10 +171,6 @@ def _latent_trials(
         torch.set_num_threads(threads)
     coder = LatentCoder(tier, device, pool)
     return tuple(LatentTrial(coder, strategy) for strategy in strategies)
-
-
-def _is_of(trial: Trial, codec: Codec) -> bool:
-    return trial.name == codec.name.lower()
 
 
 def _aim(target: Target, scene: Scene) -> Aim:

@@ -23,12 +23,12 @@ class Workspace:
 
     def __init__(self, output: Path, key: str) -> None:
         self.folder = output.with_name(output.name + ".parts")
-        self._key = hashlib.sha256(key.encode()).hexdigest()
+        self._key = hashlib.sha256(key.encode()).hexdigest().encode()
         note = self.folder / "key"
-        if self.folder.exists() and (not note.is_file() or note.read_text() != self._key):
+        if self.folder.exists() and (not note.is_file() or note.read_bytes() != self._key):
             shutil.rmtree(self.folder)
         self.folder.mkdir(exist_ok=True)
-        note.write_text(self._key)
+        note.write_bytes(self._key)
 
     def load(self, scene: int) -> tuple[list[Candidate], list[str]] | None:
         """A finished scene's candidates and notes, None if it is not finished."""

@@ -35,6 +35,11 @@ class Candidate:
         """Mean of `frame_psnr`."""
         return fmean(self.frame_psnr)
 
+    @property
+    def trial_name(self) -> str:
+        """`Trial.name` of the trial that made it."""
+        return (self.codec or self.strategy).name.lower()
+
 
 class Trial(Protocol):
     """A way to code scenes whose quality one integer setting controls.

@@ -1,0 +1,144 @@
+"""Scenes in latents: the order of frames, and that the encoder sees what the player will."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from edgecodec.encoder.quality import psnr
+from edgecodec.encoder.strategies import latent as latent_module
+from edgecodec.encoder.strategies.latent import (
+    FINEST_QUALITY,
+    LatentCoder,
+    LatentTrial,
+    PlannedFrame,
+    interpolated_order,
+    predicted_order,
+)
+from edgecodec.runtime.chunks import Chunk, StrategyId, pack_chunk
+from edgecodec.runtime.errors import ModelError
+from edgecodec.runtime.frames import PictureFormat
+from edgecodec.runtime.payloads import FrameKind, LatentBody, parse_body
+from edgecodec.runtime.records import FRAMING_BYTES
+from edgecodec.runtime.scenes import SceneContext, decode_scene
+from edgecodec.runtime.sessions import NetworkPool
+from hypothesis import given
+from hypothesis import strategies as st
+
+from .fakes import scene_of
+
+SMALL = PictureFormat(96, 64)
+ODD = PictureFormat(97, 65)
+STRATEGIES = (StrategyId.SEMANTIC_LATENT, StrategyId.I_FRAME_INTERPOLATION)
+
+
+def check_order(order: list[PlannedFrame], count: int) -> None:
+    """Each position once, and references before their use."""
+    assert sorted(frame.position for frame in order) == list(range(count))
+    decoded: set[int] = set()
+    for frame in order:
+        assert decoded.issuperset(frame.references)
+        assert len(frame.references) == frame.kind
+        decoded.add(frame.position)
+
+
+@given(st.integers(1, 300))
+def test_predicted_frames_refer_to_the_one_before(count: int) -> None:
+    order = predicted_order(count)
+    check_order(order, count)
+    assert [frame.kind for frame in order] == [FrameKind.I, *[FrameKind.P] * (count - 1)]
+    assert all(frame.references == (frame.position - 1,) for frame in order[1:])
+
+
+@given(st.integers(1, 300), st.integers(1, 40))
+def test_interpolated_frames_lie_between_their_references(count: int, interval: int) -> None:
+    order = interpolated_order(count, interval)
+    check_order(order, count)
+    intra = sorted(frame.position for frame in order if frame.kind is FrameKind.I)
+    assert (intra[0], intra[-1]) == (0, count - 1)
+    assert all(later - earlier <= interval for earlier, later in pairwise(intra))
+    for frame in order:
+        assert frame.kind is not FrameKind.P
+        if frame.kind is FrameKind.B:
+            past, future = frame.references
+            assert past < frame.position < future
+            # Nothing is interpolated across an I-frame.
+            assert not any(past < position < future for position in intra)
+
+
+@pytest.fixture(scope="module")
+def coder() -> LatentCoder:
+    return LatentCoder("nano", "cpu", NetworkPool(threads=1))
+
+
+@pytest.mark.parametrize("picture", [SMALL, ODD], ids=["whole blocks", "odd"])
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_what_the_encoder_measured_is_what_the_player_shows(
+    coder: LatentCoder, draw_planes, strategy: StrategyId, picture: PictureFormat
+) -> None:
+    scene = scene_of(draw_planes(picture, 6), picture)
+    for setting in (10, 50):
+        (made,) = LatentTrial(coder, strategy).encode(scene, setting)
+        assert (made.strategy, made.codec, made.setting) == (strategy, None, setting)
+        chunk = Chunk(0, 0, strategy, scene.pts, made.body)
+        assert made.bits == 8 * (len(pack_chunk(chunk)) + FRAMING_BYTES)
+        shown = list(decode_scene(chunk, SceneContext(picture, NetworkPool(threads=1))))
+        measured = [psnr(a, b).weighted for a, b in zip(scene.frames, shown, strict=True)]
+        assert list(made.frame_psnr) == measured
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_lower_setting_costs_more_bits(
+    coder: LatentCoder, draw_planes, strategy: StrategyId
+) -> None:
+    trial = LatentTrial(coder, strategy)
+    scene = scene_of(draw_planes(SMALL, 3))
+    lowest, highest = trial.settings
+    assert lowest <= trial.usual_setting <= highest == FINEST_QUALITY
+    sizes = [trial.encode(scene, setting)[0].bits for setting in (lowest, 32, highest)]
+    assert sizes[0] > sizes[1] > sizes[2]
+
+
+def test_the_bodies_follow_the_order_and_b_frames_are_coarser(
+    coder: LatentCoder, draw_planes
+) -> None:
+    scene = scene_of(draw_planes(SMALL, 6))
+    for strategy, order in zip(
+        STRATEGIES, (predicted_order(6), interpolated_order(6)), strict=True
+    ):
+        (made,) = LatentTrial(coder, strategy).encode(scene, 20)
+        body = parse_body(strategy, made.body, 6)
+        assert isinstance(body, LatentBody)
+        placed = [PlannedFrame(p.kind, p.position, p.references) for p in body.packets]
+        assert placed == order
+        for packet in body.packets:
+            expected = FINEST_QUALITY - 20
+            assert packet.quality == expected - (8 if packet.kind is FrameKind.B else 0)
+    # At the coarse end there is nothing coarser.
+    (made,) = LatentTrial(coder, STRATEGIES[1]).encode(scene, FINEST_QUALITY)
+    assert {p.quality for p in parse_body(STRATEGIES[1], made.body, 6).packets} == {0}
+
+
+def test_a_scene_of_one_frame_is_an_i_frame(coder: LatentCoder, draw_planes) -> None:
+    scene = scene_of(draw_planes(SMALL, 1))
+    for strategy in STRATEGIES:
+        (made,) = LatentTrial(coder, strategy).encode(scene, 30)
+        (packet,) = parse_body(strategy, made.body, 1).packets
+        assert packet.kind is FrameKind.I
+
+
+def test_reconstructing_zero_symbols_needs_no_bytes(coder: LatentCoder) -> None:
+    coded = coder.reconstruct(np.zeros((64, 4, 6), np.int8), SMALL, FrameKind.I, [], 40)
+    assert not coded.latent.scale_index.any()
+    assert coded.planes[0].shape == (64, 96)
+
+
+def test_a_tier_whose_analysis_was_not_trained_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path
+) -> None:
+    monkeypatch.setattr(
+        latent_module, "weights_path", lambda name, tier: tmp_path / f"{name}-{tier}.safetensors"
+    )
+    with pytest.raises(ModelError, match=r"analysis_i-nano\.safetensors: no such analysis network"):
+        LatentCoder("nano", "cpu", NetworkPool(threads=1))
