@@ -17,7 +17,7 @@ from ..runtime.auxiliary import AuxPacket, AuxStream
 from ..runtime.chunks import Chunk, Codec, StrategyId
 from ..runtime.container import Header, Limits, Writer
 from ..runtime.errors import EdgecodecError, ProviderError, UnsupportedError
-from ..runtime.models import packaged_models, read_models
+from ..runtime.models import packaged_models, packaged_tiers, read_models
 from ..runtime.payloads import HybridBody, parse_body
 from ..runtime.video import open as open_stream
 from .choose import choose
@@ -163,7 +163,13 @@ def _check_device(device: str) -> None:
 def _key(source: Path, options: EncodeOptions) -> str:
     """What the kept scenes of an encode depend on."""
     status = source.stat()
-    return repr((str(source.resolve()), status.st_size, status.st_mtime_ns, options, _writer()))
+    file = (str(source.resolve()), status.st_size, status.st_mtime_ns)
+    networks = _model_ids(options.tier) if options.tier in packaged_tiers() else ()
+    return repr((file, options, _writer(), networks))
+
+
+def _model_ids(tier: str) -> tuple[str, ...]:
+    return tuple(entry.model_id for entry in read_models(packaged_models(tier)).networks)
 
 
 def _writer() -> str:
@@ -184,9 +190,6 @@ def _header(
     candidates: Sequence[Candidate],
 ) -> Header:
     neural = any(each.strategy is not StrategyId.CLASSICAL for each in candidates)
-    models: tuple[str, ...] = ()
-    if neural:
-        models = tuple(entry.model_id for entry in read_models(packaged_models(tier)).networks)
     return Header(
         format=info.format,
         time_base=info.time_base,
@@ -195,7 +198,7 @@ def _header(
         rotation=info.rotation,
         sample_aspect=info.sample_aspect,
         tier=tier if neural else "",
-        model_ids=models,
+        model_ids=_model_ids(tier) if neural else (),
         aux_streams=aux_streams,
         frame_count=sum(len(scene.pts) for scene in planned),
         writer=_writer(),

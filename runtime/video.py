@@ -163,6 +163,10 @@ class Video:
     def _decoded(self) -> Iterator[Frame]:
         """Frames from `_next_entry` on, those before `_from_pts` left out."""
         info = self.info
+        if self._on_damage == "raise" and self._reader.damage:
+            raise BitstreamError(
+                f"{self._reader.damage[0].what}; ask to skip damage to play the rest"
+            )
         while self._next_entry < len(self._reader.index):
             entry = self._reader.index[self._next_entry]
             self._next_entry += 1

@@ -139,7 +139,9 @@ def test_what_a_clip_is_travels_with_it(request, tmp_path: Path, name: str) -> N
         assert (told.rotation, told.sample_aspect) == (known.rotation, known.sample_aspect)
         assert told.frame_rate == known.frame_rate
         times = [frame.pts * frame.time_base for frame in video]
-    assert times == [pts * clip.time_base for pts in clip.pts]
+    # Matroska rounds to milliseconds.
+    for time, pts in zip(times, clip.pts, strict=True):
+        assert abs(time - pts * clip.time_base) <= known.time_base / 2
 
 
 @pytest.mark.parametrize("name", ["sound_clip", "subtitle_clip"])
@@ -224,13 +226,15 @@ def coded_scenes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     "wanted",
     [
         options("classical", Codec.AV1, target=BitrateTarget(300_000)),
-        options("hybrid_semantic", target=PsnrTarget(34.0)),
+        options("hybrid_semantic", Codec.H265, target=PsnrTarget(34.0)),
     ],
     ids=["classical", "hybrid"],
 )
 def test_an_interrupted_encode_goes_on_to_the_same_file(
     cut_clip, tmp_path: Path, coded_scenes: list[int], wanted: EncodeOptions
 ) -> None:
+    """Not with H.264: x264's assembler reads past the rows of so small a picture, and what other
+    codecs left in memory there changes what it writes."""
     whole, output = tmp_path / "whole.ecv", tmp_path / "out.ecv"
     encode(cut_clip.path, whole, wanted)
     assert coded_scenes == [0, 1]
@@ -411,14 +415,24 @@ def test_the_same_source_and_options_give_the_same_bytes(
     assert outputs[0].read_bytes() == outputs[1].read_bytes()
 
 
-def test_the_parts_of_another_version_are_not_used(
-    cut_clip, tmp_path: Path, coded_scenes: list[int], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("name", "changed"),
+    [("version", lambda _: "99.0"), ("_model_ids", lambda _: ("00112233445566aa",))],
+    ids=["version", "networks"],
+)
+def test_the_parts_of_another_version_or_of_other_networks_are_not_used(
+    cut_clip,
+    tmp_path: Path,
+    coded_scenes: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    changed,
 ) -> None:
     output = tmp_path / "out.ecv"
     with pytest.raises(KeyboardInterrupt):
         encode(cut_clip.path, output, QUICK, Interrupting())
     coded_scenes.clear()
-    monkeypatch.setattr(encode_api, "version", lambda _: "99.0")
+    monkeypatch.setattr(encode_api, name, changed)
     encode(cut_clip.path, output, QUICK)
     assert coded_scenes == [0, 1]
 
