@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
 from torch import nn
+
+from ...runtime.errors import ModelError
 
 
 @dataclass
@@ -41,8 +44,22 @@ def load_checkpoint(
 ) -> Progress:
     """Restore `networks` (and `optimizer`) in place; nothing is unpickled but tensors.
 
-    Networks that the checkpoint lacks keep their weights: a later stage may add some.
+    Networks that the checkpoint lacks keep their weights: a later stage may add some. Raises
+    ModelError for a file that is no checkpoint, or one of other networks.
     """
+    try:
+        return _restore(path, networks, optimizer)
+    except (UnpicklingError, EOFError, RuntimeError, LookupError, TypeError, ValueError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise ModelError(
+            f"{path}: no checkpoint of this training ({type(error).__name__}: {reason}); "
+            "delete it to begin anew"
+        ) from error
+
+
+def _restore(
+    path: Path, networks: dict[str, nn.Module], optimizer: torch.optim.Optimizer | None
+) -> Progress:
     state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     fits = True
     for name, module in networks.items():

@@ -95,13 +95,15 @@ def train(
     if checkpoint.exists():
         done = load_checkpoint(checkpoint, {"enhancer": network}, optimizer)
     began = done.seconds
-    random = np.random.default_rng((seed, done.step))
     running: list[float] = []
-    while done.step < schedule.steps and not deadline.passed:
+    stopping = deadline.passed
+    while done.step < schedule.steps and not stopping:
+        # By the step, so that a run that was stopped goes on as if it had not been.
+        random = np.random.default_rng((seed, done.step))
         quantized = schedule.quantized(done.step)
         with int8_arithmetic(network) if quantized else nullcontext():
             # The parametrisation is costly to set up: stay in it for a block of steps.
-            for _ in range(min(100, schedule.steps - done.step)):
+            for _ in range(schedule.block(done.step)):
                 for group in optimizer.param_groups:
                     group["lr"] = group["share"] * schedule.rate(done.step)
                 x, condition, target = pack.batch(random, batch)
@@ -116,7 +118,8 @@ def train(
                 done.step += 1
                 running.append(loss.item())
         done.seconds = began + deadline.elapsed
-        if done.step % 500 == 0 or deadline.passed or done.step >= schedule.steps:
+        stopping = deadline.passed
+        if done.step % 500 == 0 or stopping or done.step >= schedule.steps:
             point = (done.step, sum(running) / len(running), schedule.rate(done.step))
             done.curve.append(point)
             running.clear()

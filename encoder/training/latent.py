@@ -136,9 +136,11 @@ def train(
     if checkpoint.exists():
         done = load_checkpoint(checkpoint, trainer.networks, optimizer)
     began = done.seconds
-    random = np.random.default_rng((seed, done.step))
     running: list[float] = []
-    while done.step < schedule.steps and not deadline.passed:
+    stopping = deadline.passed
+    while done.step < schedule.steps and not stopping:
+        # By the step, so that a run that was stopped goes on as if it had not been.
+        random = np.random.default_rng((seed, done.step))
         # I-frames must be worth referring to before anything refers to them.
         settled = done.step > 0.25 * schedule.steps
         odds = (0.34, 0.33, 0.33) if settled else (1.0, 0.0, 0.0)
@@ -146,7 +148,7 @@ def train(
             if schedule.quantized(done.step):
                 for name in _LIGHT:
                     stack.enter_context(int8_arithmetic(trainer.networks[name]))
-            for _ in range(min(100, schedule.steps - done.step)):
+            for _ in range(schedule.block(done.step)):
                 for group in optimizer.param_groups:
                     group["lr"] = schedule.rate(done.step)
                 task = str(random.choice(["i", "p", "b"], p=odds))
@@ -160,7 +162,8 @@ def train(
                 done.step += 1
                 running.append(loss.item())
         done.seconds = began + deadline.elapsed
-        if done.step % 500 == 0 or deadline.passed or done.step >= schedule.steps:
+        stopping = deadline.passed
+        if done.step % 500 == 0 or stopping or done.step >= schedule.steps:
             point = (done.step, sum(running) / len(running), schedule.rate(done.step))
             done.curve.append(point)
             running.clear()

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from rich.progress import track
 
 from ...runtime.base import decode_base
 from ...runtime.container import Codec, Limits
+from ...runtime.errors import EdgecodecError
 from ...runtime.frames import ColorInfo, Planes
 from ...runtime.packing import pack
 from ...runtime.scenes import condition_planes
@@ -110,10 +112,19 @@ def main() -> None:
             for sample, condition in triplets(segment, arguments.crops, random):
                 x.append(sample)
                 conditions.append(condition)
+    if not x:
+        raise EdgecodecError(f"{arguments.data}: no clip has {frames} frames of 8 bits a sample")
     arguments.pack.mkdir(parents=True, exist_ok=True)
-    np.save(arguments.pack / "x.npy", np.stack(x))
     if conditions:
-        np.save(arguments.pack / "condition.npy", np.stack(conditions))
+        _save(arguments.pack / "condition.npy", conditions)
+    _save(arguments.pack / "x.npy", x)
+
+
+def _save(path: Path, samples: list[NDArray[np.uint8]]) -> None:
+    temporary = path.with_suffix(".partial")
+    with temporary.open("wb") as file:
+        np.save(file, np.stack(samples))
+    os.replace(temporary, path)
 
 
 if __name__ == "__main__":

@@ -12,13 +12,15 @@ from dataclasses import dataclass
 class Schedule:
     """Linear warm-up, then a cosine to a hundredth of `peak_rate`, over `steps` steps.
 
-    The last `quantized_share` of the steps run in INT8 arithmetic.
+    The last `quantized_share` of the steps run in INT8 arithmetic. A run may only stop after a
+    whole block of `block_steps`, and is the same run when it goes on.
     """
 
     steps: int
     peak_rate: float
     warmup_steps: int = 200
     quantized_share: float = 0.2
+    block_steps: int = 100
 
     def rate(self, step: int) -> float:
         """Learning rate at `step`."""
@@ -30,6 +32,10 @@ class Schedule:
     def quantized(self, step: int) -> bool:
         """Whether `step` trains in INT8 arithmetic."""
         return step >= self.steps * (1.0 - self.quantized_share)
+
+    def block(self, step: int) -> int:
+        """How many steps there are from `step` to the end of its block."""
+        return min(self.block_steps - step % self.block_steps, self.steps - step)
 
 
 class Deadline:

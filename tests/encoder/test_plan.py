@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import pytest
@@ -23,8 +24,10 @@ BITRATE = BitrateTarget(300_000)
 SEMANTIC, INTERPOLATION = StrategyId.SEMANTIC_LATENT, StrategyId.I_FRAME_INTERPOLATION
 
 
-def standard(codec: Codec, behind_db: float = 0.0) -> FakeTrial:
-    return FakeTrial(halving(db=50 - behind_db), codec)
+def standard(codec: Codec, behind_db: float = 0.0, larger: float = 1.0) -> FakeTrial:
+    """`larger`: how many times the bits of another trial it needs at a setting, for their worth."""
+    curve = halving(bits=round(100_000 * larger), db=50 - behind_db + 3 * math.log2(larger))
+    return FakeTrial(curve, codec)
 
 
 def latent(strategy: StrategyId = SEMANTIC, behind_db: float = 0.0) -> FakeTrial:
@@ -66,7 +69,7 @@ def test_a_quality_is_one_encode_of_each_codec_and_a_psnr_is_reached() -> None:
 
 
 def test_a_codec_that_is_far_behind_is_tried_once_and_says_so() -> None:
-    good, bad = standard(Codec.AV1), standard(Codec.H264, behind_db=2.5)
+    good, bad = standard(Codec.AV1), standard(Codec.H264, behind_db=2.5, larger=3.0)
     made, skipped = plan([good, bad]).candidates(SCENE, BITRATE)
     assert len(bad.asked) == 1
     assert [each.codec for each in made].count(Codec.H264) == 1
@@ -75,7 +78,7 @@ def test_a_codec_that_is_far_behind_is_tried_once_and_says_so() -> None:
 
 
 def test_a_codec_that_is_a_little_behind_is_followed() -> None:
-    good, bad = standard(Codec.AV1), standard(Codec.H264, behind_db=0.9)
+    good, bad = standard(Codec.AV1), standard(Codec.H264, behind_db=0.9, larger=3.0)
     _, skipped = plan([good, bad]).candidates(SCENE, BITRATE)
     assert len(bad.asked) > 1
     assert skipped == []
@@ -89,6 +92,19 @@ def test_the_next_scene_begins_where_the_last_one_ended() -> None:
     going.candidates(SCENE, BITRATE)
     assert trial.asked[first][0] == made[-1].setting
     assert len(trial.asked) == first + 1
+
+
+def test_a_codec_begins_where_the_one_before_it_ended() -> None:
+    """At as many octaves from its usual setting; in the next scene where it ended itself."""
+    first = standard(Codec.AV1)
+    second = FakeTrial(halving(9), Codec.VVC, settings=(0, 63), usual_setting=30)
+    second.settings_per_octave = 9.0
+    going = plan([first, second])
+    made, _ = going.candidates(SCENE, BITRATE)
+    octaves = ([each for each in made if each.codec is Codec.AV1][-1].setting - 26) / 6
+    assert second.asked[0][0] == round(30 + 9 * octaves)
+    going.candidates(SCENE, BITRATE)
+    assert second.asked[-1][0] == made[-1].setting
 
 
 def test_remembering_a_scene_is_as_having_made_it() -> None:

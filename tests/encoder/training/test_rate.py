@@ -1,0 +1,64 @@
+"""The estimate of the rate against the coder that it stands for."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from edgecodec.encoder.training.rate import bits, round_straight_through
+from edgecodec.runtime.symbols import (
+    Latent,
+    choose_difference_tables,
+    choose_scale_index,
+    encode_latent,
+)
+
+
+def laplace(mean: float, seed: int = 0) -> np.ndarray:
+    """Symbols [64, 16, 16] whose mean magnitude varies between groups around `mean`."""
+    random = np.random.default_rng(seed)
+    scales = mean * random.uniform(0.5, 1.5, (16, 4, 4))
+    spread = scales.repeat(4, 0).repeat(4, 1).repeat(4, 2)
+    return np.clip(np.rint(random.laplace(size=spread.shape) * spread), -127, 127).astype(np.int8)
+
+
+@pytest.mark.parametrize("mean", [0.3, 1.0, 4.0, 15.0])
+def test_the_estimate_is_what_the_coder_spends(mean: float) -> None:
+    symbols = laplace(mean)
+    scale_index = choose_scale_index(symbols)
+    tables = choose_difference_tables([scale_index])
+    coded = encode_latent(Latent(symbols, scale_index), tables, None)
+    estimate = float(bits(torch.from_numpy(symbols).float()[None]))
+    assert estimate == pytest.approx(8 * len(coded), rel=0.12)
+
+
+def test_nothing_costs_next_to_nothing() -> None:
+    assert float(bits(torch.zeros(1, 64, 8, 8))) < 32
+
+
+def test_every_sample_is_counted_for_itself() -> None:
+    one, other = (torch.from_numpy(laplace(mean)).float() for mean in (0.5, 3.0))
+    together = bits(torch.stack([one, other]))
+    assert together.shape == (2,)
+    alone = torch.cat([bits(one[None]), bits(other[None])])
+    assert torch.allclose(together, alone, rtol=1e-4)
+    assert together[0] < together[1]
+
+
+def test_larger_symbols_cost_more_and_gradients_say_so() -> None:
+    latent = torch.from_numpy(laplace(1.0)).float()[None].requires_grad_()
+    bits(round_straight_through(latent)).sum().backward()
+    assert latent.grad is not None
+    assert torch.isfinite(latent.grad).all()
+    # Towards zero is cheaper, for most symbols that are not zero.
+    moved = latent.detach() != 0
+    assert (latent.grad[moved] * latent.detach()[moved].sign() > 0).float().mean() > 0.9
+
+
+def test_rounding_lets_gradients_through() -> None:
+    x = torch.tensor([0.4, -1.6, 2.5], requires_grad=True)
+    y = round_straight_through(x)
+    assert y.tolist() == [0.0, -2.0, 2.0]
+    (y * torch.tensor([1.0, 2.0, 3.0])).sum().backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [1.0, 2.0, 3.0]
