@@ -37,6 +37,7 @@ ProgressCallback = Callable[[EncodeProgress], None]
 # How near a result must be for its target to count as met.
 _RATE_TOLERANCE = 0.03
 _PSNR_TOLERANCE_DB = 0.1
+_OVERSHOOT = 1.02
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ def encode(
     every = [each.candidates for each in planned]
     header = _header(info, planned, options.tier, aux_streams, list(chain(*every)))
     other_bits = _other_bits(header, planned, aux_packets)
-    chosen = choose(every, options.target, duration_s, other_bits)
+    chosen = choose(every, _with_slack(options.target), duration_s, other_bits)
     header = _header(info, planned, options.tier, aux_streams, chosen)
     report(EncodeProgress("writing", 1.0))
     partial = output.with_name(output.name + ".partial")
@@ -266,6 +267,13 @@ def _measure(
             quality.add(original.planes, frame.planes)
             report(EncodeProgress("measuring", min(1.0, quality.frames / expected)))
         return quality
+
+
+def _with_slack(target: Target) -> Target:
+    """A bitrate may be passed by 2 %: settings are whole numbers, some 6 % of the rate apart."""
+    if isinstance(target, BitrateTarget):
+        return BitrateTarget(_OVERSHOOT * target.bits_per_second)
+    return target
 
 
 def _met(target: Target, bits_per_second: float, psnr: float) -> bool | None:

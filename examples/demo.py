@@ -94,6 +94,7 @@ class Run:
     shown: dict[str, list[Planes]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+    base_codecs: str = ""
 
     def encode(self, stream: Path, *choices: str) -> dict[str, Any]:
         stream.parent.mkdir(parents=True, exist_ok=True)
@@ -141,7 +142,7 @@ def parse(arguments: Sequence[str] | None) -> Options:
         "--anchor-encodes", type=int, default=3, help="trial encodes of each standard codec"
     )
     parser.add_argument(
-        "--seconds", type=float, default=270.0, help="when to begin no more points of the curve"
+        "--seconds", type=float, default=255.0, help="when to begin no more points of the curve"
     )
     parsed = vars(parser.parse_args(arguments))
     curve = tuple(rate.strip() for rate in parsed.pop("curve").split(",") if rate.strip())
@@ -164,6 +165,7 @@ def run_demo(options: Options, edgecodec: CommandLine, console: Console) -> int:
         run = Run(options, edgecodec, steps)
         with steps.step("encode: auto") as say:
             encoded = run.encode(stream, "--bitrate", options.bitrate)
+            run.base_codecs = base_codecs(encoded)
             say(f"{encoded['bitrate_mbps']:.3f} Mb/s, {encoded['psnr']:.2f} dB")
         with steps.step("export: INT8") as say:
             shape = ("--size", options.size, "--target", "cpu")
@@ -216,6 +218,12 @@ def run_demo(options: Options, edgecodec: CommandLine, console: Console) -> int:
     path = options.out / "report.html"
     console.print(f"{path} ({steps.elapsed:.0f} s)", highlight=False, soft_wrap=True)
     return 1 if run.failures else 0
+
+
+def base_codecs(encoded: Mapping[str, Any]) -> str:
+    """The standard codecs that `auto` chose, as --codecs takes them; AV1 where it chose none."""
+    chosen = {scene["codec"] for scene in encoded["scenes"] if scene["codec"]}
+    return ",".join(sorted(chosen)) or "av1"
 
 
 def measure_ours(
@@ -282,7 +290,8 @@ def force_strategy(run: Run, strategy: str, clip: Clip, vmaf: VmafMeter) -> None
     with run.steps.step(f"force: {strategy}") as say:
         stream = run.options.out / "strategies" / f"{strategy}.ecv"
         try:
-            report = run.encode(stream, "--strategy", strategy, "--bitrate", run.options.bitrate)
+            choices = ("--strategy", strategy, "--codecs", run.base_codecs)
+            report = run.encode(stream, *choices, "--bitrate", run.options.bitrate)
             row, _ = measure_stream(
                 stream,
                 strategy,
@@ -304,7 +313,7 @@ def add_curve(run: Run, ours: SystemRow, clip: Clip) -> None:
     """Encodes at other rates for the picture, as long as another one fits into the time."""
     options, steps = run.options, run.steps
     points = [curve_point(ours)]
-    longest = steps.seconds["encode: auto"]
+    longest = steps.seconds["force: hybrid_semantic"]
     for bitrate in options.curve:
         # Half as much again: a higher rate takes longer, and the result is measured too.
         if steps.elapsed + 1.5 * longest > options.seconds:
@@ -317,7 +326,7 @@ def add_curve(run: Run, ours: SystemRow, clip: Clip) -> None:
         with steps.step(name) as say:
             stream = options.out / "curve" / f"{bitrate}.ecv"
             try:
-                report = run.encode(stream, "--bitrate", bitrate)
+                report = run.encode(stream, "--bitrate", bitrate, "--codecs", run.base_codecs)
                 row, _ = measure_stream(
                     stream, OURS, SystemKind.EDGECODEC, choice_text(report), clip
                 )
@@ -364,6 +373,7 @@ def facts(run: Run) -> tuple[tuple[str, str], ...]:
         ("hardware", hardware()),
         ("versions", ", ".join(f"{name} {text}" for name, text in versions().items())),
         ("bytes", "edgecodec: the file without audio; standard codecs: their bare streams"),
+        ("codecs", f"forced strategies and further rates use what auto chose: {run.base_codecs}"),
         ("keyframes", "edgecodec: every scene's first frame; standard codecs: their own choice"),
         ("time", f"{run.steps.elapsed:.0f} s until this report"),
     )

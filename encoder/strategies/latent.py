@@ -143,7 +143,8 @@ class LatentTrial:
     @property
     def usual_setting(self) -> int:
         """See `Trial.usual_setting`."""
-        return FINEST_QUALITY - 8
+        # What there is of these networks is only of use at its lowest rates.
+        return FINEST_QUALITY
 
     @property
     def settings_per_octave(self) -> float:

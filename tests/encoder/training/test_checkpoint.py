@@ -87,7 +87,7 @@ def test_a_checkpoint_with_code_is_refused_and_not_run(
     path = tmp_path / "run.pt"
     state = {"networks": {}, "optimizer": Payload(), "step": 1, "seconds": 0.0, "curve": []}
     if bare:
-        path.write_bytes(pickle.dumps(Payload()))
+        path.write_bytes(pickle.dumps(Payload(), protocol=2))
     else:
         torch.save(state, path)
     with pytest.raises(ModelError, match=r"run\.pt: no checkpoint of this training"):
