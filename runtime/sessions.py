@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .cpu import may_saturate
 from .errors import ModelError, ProviderError
 from .models import (
     ModelEntry,
@@ -86,9 +87,8 @@ class NetworkPool:
         options = ort.SessionOptions()
         options.intra_op_num_threads = self.threads
         options.log_severity_level = 3
-        # Without VNNI, x64 kernels may saturate sums of uint8 by int8 products: other pixels than
-        # everywhere else. This makes them exact, and changes nothing where VNNI is.
-        options.add_session_config_entry("session.x64quantprecision", "1")
+        if may_saturate():
+            options.add_session_config_entry("session.x64quantprecision", "1")
         name = PROVIDERS[self.provider]
         if self.provider != "cpu":
             # ONNX Runtime would otherwise run on the CPU and say nothing.
