@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import Any, BinaryIO
 
 from ..runtime.auxiliary import AuxPacket, AuxStream
 from ..runtime.chunks import Chunk, Codec, StrategyId
@@ -29,9 +29,6 @@ from .scene import scenes_of
 from .strategies import Candidate
 from .targets import BitrateTarget, PsnrTarget, QualityTarget, Target
 from .workspace import Workspace
-
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
 
 ProgressCallback = Callable[[EncodeProgress], None]
 # How near a result must be for its target to count as met.
@@ -211,7 +208,7 @@ class _Tally(io.BytesIO):
 
     size = 0
 
-    def write(self, data: ReadableBuffer, /) -> int:
+    def write(self, data: Any, /) -> int:
         written = memoryview(data).nbytes
         self.size += written
         return written

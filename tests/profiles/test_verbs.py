@@ -55,13 +55,18 @@ def test_profile_prints_a_table(app: typer.Typer, models: Path) -> None:
 
 
 def test_min_fps_fails_after_the_report(app: typer.Typer, models: Path) -> None:
-    result = invoke(
-        app,
-        *("profile", "--models", models, "--size", "4k", "--no-measure"),
-        *("--min-fps", 100_000, "--json"),
-    )
+    request = ("profile", "--models", models, "--size", "4k", "--no-measure", "--min-fps", 100_000)
+    result = invoke(app, *request)
     assert isinstance(result.exception, GateError)
+    assert "generator_b" in result.stdout
+
+
+def test_min_fps_leaves_one_json_document(app: typer.Typer, models: Path) -> None:
+    request = ("profile", "--models", models, "--size", "4k", "--no-measure", "--min-fps", 100_000)
+    result = invoke(app, *request, "--json")
+    assert result.exit_code == 4
     assert json.loads(result.stdout)["fps"] < 100_000
+    assert "error: " in result.stderr
 
 
 def test_wrong_options(app: typer.Typer, models: Path) -> None:
