@@ -142,7 +142,7 @@ def parse(arguments: Sequence[str] | None) -> Options:
         "--anchor-encodes", type=int, default=3, help="trial encodes of each standard codec"
     )
     parser.add_argument(
-        "--seconds", type=float, default=255.0, help="when to begin no more points of the curve"
+        "--seconds", type=float, default=240.0, help="when to begin no more points of the curve"
     )
     parsed = vars(parser.parse_args(arguments))
     curve = tuple(rate.strip() for rate in parsed.pop("curve").split(",") if rate.strip())

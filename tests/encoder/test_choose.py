@@ -9,7 +9,7 @@ import pytest
 from edgecodec.encoder import BitrateTarget, PsnrTarget, QualityTarget
 from edgecodec.encoder.choose import choose, trade
 from edgecodec.encoder.strategies import Candidate
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from .fakes import made
@@ -20,6 +20,8 @@ CANDIDATES = st.builds(
     st.floats(10, 60),
     st.just(1),
 )
+
+relaxed = settings(deadline=None, max_examples=60)
 
 
 @st.composite
@@ -43,6 +45,7 @@ def value(chosen: list[Candidate] | tuple[Candidate, ...]) -> float:
     return sum(sum(each.frame_psnr) for each in chosen)
 
 
+@relaxed
 @given(scenes(), st.floats(0, 1), st.integers(0, 400))
 def test_a_bitrate_gets_the_best_choice_that_keeps_it(
     every: list[list[Candidate]], where: float, other: int
@@ -118,6 +121,7 @@ def test_a_psnr_gets_the_fewest_bits_that_reach_it_in_every_scene() -> None:
     assert choose([first], PsnrTarget(38.56), 1.0, 0) == [first[0]]
 
 
+@relaxed
 @given(st.lists(CANDIDATES, min_size=1, max_size=6), st.floats(5, 65))
 def test_no_smaller_candidate_reaches_the_psnr(every: list[Candidate], db: float) -> None:
     (chosen,) = choose([every], PsnrTarget(db), 1.0, 0)

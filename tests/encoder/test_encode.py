@@ -182,6 +182,25 @@ def test_a_bitrate_is_passed_by_two_percent_at_most(
     assert all(bits + rest > most_mbps * 1e6 * report.duration_s for bits in better)
 
 
+@pytest.mark.parametrize("strategy", ["classical", "hybrid_semantic"])
+def test_what_the_choice_leaves_for_the_rest_of_the_file_is_enough(
+    subtitle_clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, strategy: str
+) -> None:
+    left: list[int] = []
+    choose = encode_api.choose
+
+    def spy(scenes, target, duration_s, other_bits):
+        left.append(other_bits)
+        return choose(scenes, target, duration_s, other_bits)
+
+    monkeypatch.setattr(encode_api, "choose", spy)
+    output = tmp_path / "out.ecv"
+    report = encode(subtitle_clip.path, output, options(strategy))
+    aux_bytes = sum(len(packet.data) for packet in read_aux(subtitle_clip.path)[1])
+    needed = 8 * (report.bytes - aux_bytes) - sum(scene.bits for scene in report.scenes)
+    assert needed <= left[0] <= needed + 8 * 16
+
+
 def test_a_psnr_is_met_within_what_settings_allow(small_clip, tmp_path: Path) -> None:
     output = tmp_path / "out.ecv"
     report = encode(small_clip.path, output, options("classical", target=PsnrTarget(36.0)))

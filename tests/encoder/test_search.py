@@ -7,6 +7,7 @@ import math
 import pytest
 from edgecodec.encoder.search import BitsAim, PsnrAim, ShareAim, search
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from .fakes import FakeTrial, halving, made, scene_of
@@ -14,7 +15,10 @@ from .fakes import FakeTrial, halving, made, scene_of
 SCENE = scene_of([()] * 1)  # type: ignore[list-item]
 LADDERS = st.sampled_from([(0, 51), (1, 63), (0, 63)])
 
+relaxed = hypothesis_settings(deadline=None, max_examples=60)
 
+
+@relaxed
 @given(
     settings=LADDERS,
     claimed=st.floats(5, 20),
@@ -39,6 +43,7 @@ def test_four_encodes_come_within_a_setting_of_the_best(
     assert nearest <= 1.5 / octave
 
 
+@relaxed
 @given(where=st.floats(0, 1), share=st.floats(0.8, 1.25))
 def test_a_psnr_is_found_as_a_size_is(where: float, share: float) -> None:
     trial = FakeTrial(halving(6 * share, bits=1 << 22, db=55), settings_per_octave=6)

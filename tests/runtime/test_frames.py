@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -12,13 +13,21 @@ from edgecodec.runtime.av_planes import view_planes
 # Kr and Kb of ITU-R BT.709, BT.601 and BT.2020 by their ISO/IEC 23091-2 code point.
 MATRICES = {1: (0.2126, 0.0722), 6: (0.299, 0.114), 9: (0.2627, 0.0593)}
 
-SHAPES = ((9, 17), (5, 9), (5, 9))
+ODD = PictureFormat(17, 9)
+# FFmpeg has other code for whole vectors of samples.
+WIDE = PictureFormat(64, 32)
 
 
-def solid(yuv: tuple[int, int, int], bit_depth: int, color: ColorInfo) -> Frame:
+def shapes(picture: PictureFormat) -> tuple[tuple[int, int], ...]:
+    return (picture.height, picture.width), picture.chroma_shape, picture.chroma_shape
+
+
+def solid(
+    yuv: tuple[int, int, int], bit_depth: int, color: ColorInfo, picture: PictureFormat = ODD
+) -> Frame:
     dtype = np.uint8 if bit_depth == 8 else np.uint16
-    y, u, v = (np.full(s, value, dtype) for s, value in zip(SHAPES, yuv, strict=True))
-    return Frame((y, u, v), PictureFormat(17, 9, bit_depth), 0, Fraction(1, 25), color)
+    y, u, v = (np.full(s, value, dtype) for s, value in zip(shapes(picture), yuv, strict=True))
+    return Frame((y, u, v), replace(picture, bit_depth=bit_depth), 0, Fraction(1, 25), color)
 
 
 def exact_rgb(yuv: tuple[int, int, int], bit_depth: int, color: ColorInfo) -> list[float]:
@@ -36,13 +45,16 @@ def exact_rgb(yuv: tuple[int, int, int], bit_depth: int, color: ColorInfo) -> li
 @pytest.mark.parametrize("bit_depth", [8, 10])
 @pytest.mark.parametrize("full_range", [False, True])
 @pytest.mark.parametrize("matrix", MATRICES)
-def test_rgb_is_the_textbook_conversion(matrix: int, full_range: bool, bit_depth: int) -> None:
+@pytest.mark.parametrize("picture", [ODD, WIDE], ids=["odd", "wide"])
+def test_rgb_is_the_textbook_conversion(
+    picture: PictureFormat, matrix: int, full_range: bool, bit_depth: int
+) -> None:
     color = ColorInfo(matrix=matrix, full_range=full_range)
     step = 1 << (bit_depth - 8)
     for yuv in ((235, 128, 128), (16, 128, 128), (120, 90, 200), (60, 180, 100), (200, 110, 140)):
         samples = tuple(value * step for value in yuv)
-        rgb = solid(samples, bit_depth, color).to_rgb()
-        assert rgb.shape == (9, 17, 3)
+        rgb = solid(samples, bit_depth, color, picture).to_rgb()
+        assert rgb.shape == (picture.height, picture.width, 3)
         assert rgb.dtype == np.uint8
         # 8 bit is rounded to the nearest; FFmpeg's fixed-point for 10 bit is another half off.
         assert np.abs(rgb - np.array(exact_rgb(samples, bit_depth, color))).max() < 1.2
@@ -63,7 +75,7 @@ def test_a_matrix_that_cannot_be_undone_is_refused_by_name() -> None:
 def test_a_pyav_frame_has_the_samples_the_time_and_the_colour(bit_depth: int, name: str) -> None:
     random = np.random.default_rng(3)
     dtype = np.uint8 if bit_depth == 8 else np.uint16
-    y, u, v = (random.integers(0, 1 << bit_depth, shape).astype(dtype) for shape in SHAPES)
+    y, u, v = (random.integers(0, 1 << bit_depth, s).astype(dtype) for s in shapes(ODD))
     picture = PictureFormat(17, 9, bit_depth)
     made = Frame((y, u, v), picture, 77, Fraction(1, 600), ColorInfo(9, 16, 9, True)).to_av()
     assert (made.width, made.height, made.format.name) == (17, 9, name)

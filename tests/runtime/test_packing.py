@@ -7,10 +7,12 @@ import pytest
 from edgecodec.runtime import PictureFormat
 from edgecodec.runtime.frames import Planes
 from edgecodec.runtime.packing import pack, padded_size, unpack
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 SIDES = st.integers(1, 75)
+
+relaxed = settings(deadline=None, max_examples=60)
 
 
 def noise(picture: PictureFormat, seed: int = 0) -> Planes:
@@ -22,6 +24,7 @@ def noise(picture: PictureFormat, seed: int = 0) -> Planes:
     return y, u, v
 
 
+@relaxed
 @given(SIDES, SIDES, st.sampled_from([(4, None), (4, 16), (8, None), (8, 16)]))
 def test_unpack_inverts_pack(width: int, height: int, packing: tuple[int, int | None]) -> None:
     picture = PictureFormat(width, height)
@@ -36,6 +39,7 @@ def test_unpack_inverts_pack(width: int, height: int, packing: tuple[int, int | 
         assert np.array_equal(got, given_)
 
 
+@relaxed
 @given(SIDES, SIDES, st.integers(1, 64))
 def test_a_padded_size_is_the_smallest_multiple(width: int, height: int, multiple: int) -> None:
     for side, padded in zip((width, height), padded_size(width, height, multiple), strict=True):

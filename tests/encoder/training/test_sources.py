@@ -72,6 +72,22 @@ def test_segments_have_the_frames_asked_for_at_aligned_sizes(folder: Path, name:
         assert not np.array_equal(segment.frames[0][0], segment.frames[4][0])
 
 
+@pytest.mark.parametrize("kind", ["still", "sequence"])
+def test_colours_are_those_of_the_picture(tmp_path: Path, kind: str) -> None:
+    """Blue, green, red = 200, 60, 30 by BT.601: Y 74, U 194, V 105."""
+    blue = np.full((320, 400, 3), (200, 60, 30), np.uint8)
+    source = tmp_path / "blue.png"
+    cv2.imwrite(str(source), blue)
+    if kind == "sequence":
+        source = tmp_path / "frames"
+        source.mkdir()
+        for number in range(2):
+            cv2.imwrite(str(source / f"{number}.png"), blue)
+    (segment,) = read_segments(source, 1, 2, np.random.default_rng(0))
+    for plane, level in zip(segment.frames[1], (74, 194, 105), strict=True):
+        assert np.abs(plane.astype(int) - level).max() <= 2
+
+
 def test_the_same_seed_gives_the_same_segments(folder: Path) -> None:
     def first(seed: int) -> np.ndarray:
         still = folder / "deep" / "still.jpg"
