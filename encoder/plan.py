@@ -133,7 +133,7 @@ def make_plan(
             raise UnsupportedError(f"{strategy}: {problem}; choose --strategy classical")
         wanted, neural = wanted - neural, frozenset()
         notes.append(f"all but classical: {problem}")
-    pool = NetworkPool("cpu", threads)
+    pool = NetworkPool("auto", threads)
     enhancer: Network | None = None
     latent: tuple[Trial, ...] = ()
     try:

@@ -11,7 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from ..runtime.chunks import Codec, StrategyId
+from ..runtime.errors import UnsupportedError
 from .strategies import Candidate
+
+
+def _is_ours(path: Path) -> bool:
+    return path.name == "key" or path.name.startswith("scene-")
 
 
 class Workspace:
@@ -25,6 +30,11 @@ class Workspace:
         self.folder = output.with_name(output.name + ".parts")
         self._key = hashlib.sha256(key.encode()).hexdigest().encode()
         note = self.folder / "key"
+        if self.folder.exists() and any(not _is_ours(path) for path in self.folder.iterdir()):
+            raise UnsupportedError(
+                f"{self.folder} is where finished scenes are kept, and holds something else: "
+                "move it away, or choose another name for the stream"
+            )
         if self.folder.exists() and (not note.is_file() or note.read_bytes() != self._key):
             shutil.rmtree(self.folder)
         self.folder.mkdir(exist_ok=True)

@@ -28,7 +28,8 @@ _MAX_VARINT_BYTES = 10
 class Limits:
     """The most a stream may ask of a reader; checked before anything is allocated.
 
-    `max_pixels` bounds luma samples of a frame, `max_symbols_per_frame` latent symbols of one.
+    `max_pixels` bounds luma samples of a frame, `max_symbols_per_frame` latent symbols of one,
+    `max_frames_held` decoded frames of latents that wait to be shown, or are kept as references.
     """
 
     max_pixels: int = 8192 * 4352
@@ -38,6 +39,7 @@ class Limits:
     max_chunk_bytes: int = 256 << 20
     max_frames_per_chunk: int = 4096
     max_symbols_per_frame: int = 64 << 20
+    max_frames_held: int = 64
     max_aux_bytes: int = 64 << 20
     max_aux_streams: int = 256
     max_aux_packets_per_record: int = 4096

@@ -71,6 +71,9 @@ def decode_latents(body: LatentBody, context: SceneContext) -> Iterator[Planes]:
         if packet.position in last_use:
             features[packet.position] = feature
         waiting[packet.position] = unpack(frame, context.format)
+        held, most = max(len(waiting), len(features)), context.limits.max_frames_held
+        if held > most:
+            raise BitstreamError(f"{held} frames wait for frame {shown}, at most {most} may")
         for reference in [each for each in features if last_use[each] <= step]:
             del features[reference]
         while shown in waiting:

@@ -6,8 +6,7 @@ import math
 
 import pytest
 from edgecodec.encoder.search import BitsAim, PsnrAim, ShareAim, search
-from hypothesis import given
-from hypothesis import settings as hypothesis_settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from .fakes import FakeTrial, halving, made, scene_of
@@ -15,24 +14,24 @@ from .fakes import FakeTrial, halving, made, scene_of
 SCENE = scene_of([()] * 1)  # type: ignore[list-item]
 LADDERS = st.sampled_from([(0, 51), (1, 63), (0, 63)])
 
-relaxed = hypothesis_settings(deadline=None, max_examples=60)
+relaxed = settings(deadline=None, max_examples=60)
 
 
 @relaxed
 @given(
-    settings=LADDERS,
+    ladder=LADDERS,
     claimed=st.floats(5, 20),
     mistaken=st.floats(0.8, 1.25),
     where=st.floats(0, 1),
     begin=st.none() | st.integers(-5, 80),
 )
 def test_four_encodes_come_within_a_setting_of_the_best(
-    settings: tuple[int, int], claimed: float, mistaken: float, where: float, begin: int | None
+    ladder: tuple[int, int], claimed: float, mistaken: float, where: float, begin: int | None
 ) -> None:
     """Also where bits halve a quarter sooner or later than the trial says."""
     octave = claimed * mistaken
-    lowest, highest = settings
-    trial = FakeTrial(halving(octave, bits=1 << 22), settings=settings, settings_per_octave=claimed)
+    lowest, highest = ladder
+    trial = FakeTrial(halving(octave, bits=1 << 22), settings=ladder, settings_per_octave=claimed)
     aim = BitsAim(2 ** (22 - (lowest + where * (highest - lowest)) / octave))
     found = search(trial, SCENE, aim, begin)
     assert len(found) <= 4

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from edgecodec.encoder.workspace import Workspace
 from edgecodec.runtime.container import Codec, StrategyId
+from edgecodec.runtime.errors import UnsupportedError
 
 from .fakes import made
 
@@ -66,6 +67,15 @@ def test_a_folder_whose_key_cannot_be_read_is_thrown_away(
     assert Workspace(output, "key").load(0) is None
 
 
+def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "out.ecv.parts"
+    folder.mkdir()
+    (folder / "thesis.txt").write_text("years of work")
+    with pytest.raises(UnsupportedError, match="holds something else"):
+        Workspace(tmp_path / "out.ecv", "key")
+    assert (folder / "thesis.txt").read_text() == "years of work"
+
+
 def test_a_scene_that_was_cut_or_altered_anywhere_counts_as_absent(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path / "out.ecv", "key")
     workspace.save(0, CANDIDATES, NOTES)
@@ -74,7 +84,7 @@ def test_a_scene_that_was_cut_or_altered_anywhere_counts_as_absent(tmp_path: Pat
     for length in [*range(0, 80, 7), *range(80, len(whole), 41)]:
         file.write_bytes(whole[:length])
         assert workspace.load(0) is None
-    for at in range(0, len(whole), 5):
+    for at in range(0, len(whole), 13):
         file.write_bytes(whole[:at] + bytes([whole[at] ^ 0x80]) + whole[at + 1 :])
         assert workspace.load(0) is None
     file.write_bytes(whole + b"!")

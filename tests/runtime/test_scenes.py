@@ -13,7 +13,7 @@ from edgecodec.runtime.errors import BitstreamError, ModelError, UnsupportedErro
 from edgecodec.runtime.frames import PictureFormat, Planes
 from edgecodec.runtime.latents import dequantize
 from edgecodec.runtime.packing import pack, unpack
-from edgecodec.runtime.payloads import FrameKind, HybridBody, LatentBody, pack_body
+from edgecodec.runtime.payloads import FrameKind, HybridBody, LatentBody, LatentPacket, pack_body
 from edgecodec.runtime.scenes import (
     SceneContext,
     condition_planes,
@@ -210,6 +210,17 @@ def test_limits_reach_every_strategy(pool: NetworkPool, draw_planes: Draw) -> No
         chunk = Chunk(0, 0, scene.strategy, tuple(range(scene.frames)), pack_body(scene.body))
         with pytest.raises(BitstreamError, match="allowed"):
             list(decode_scene(chunk, SceneContext(SMALL, pool, 1, limits)))
+
+
+def test_a_scene_that_hoards_frames_is_stopped(pool: NetworkPool) -> None:
+    """All frames before the first one: without a bound they would all be held."""
+    backwards = tuple(LatentPacket(FrameKind.I, 5 - n, (), 0, b"") for n in range(6))
+    body = LatentBody(LATENT_MODELS, ((0,) * 16,) * 3, backwards)
+    chunk = Chunk(0, 0, StrategyId.SEMANTIC_LATENT, tuple(range(6)), pack_body(body))
+    few, enough = Limits(max_frames_held=4), Limits(max_frames_held=6)
+    with pytest.raises(BitstreamError, match="5 frames wait for frame 0, at most 4 may"):
+        list(decode_scene(chunk, SceneContext(SMALL, pool, 1, few)))
+    assert len(list(decode_scene(chunk, SceneContext(SMALL, pool, 1, enough)))) == 6
 
 
 def test_a_strategy_that_is_not_decoded_yet_asks_for_an_update(pool: NetworkPool) -> None:
