@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -106,8 +105,10 @@ def _clip(path: Path, most: int = 600) -> Iterator[Planes]:
     with open_source(path) as video:
         if video.info.format.bit_depth != 8:
             return
-        for frame in islice(video.frames(), most):
-            yield frame.planes
+        # To the end, for a decoder with frame threads must not be left in the middle.
+        for index, frame in enumerate(video.frames()):
+            if index < most:
+                yield frame.planes
 
 
 def _sequence(folder: Path) -> Iterator[Planes]:
