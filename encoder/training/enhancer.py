@@ -8,9 +8,7 @@ published with --publish.
 
 from __future__ import annotations
 
-import argparse
 import logging
-from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -18,13 +16,13 @@ import torch
 from torch import Tensor
 
 from ...decoder import TIERS, Enhancer
-from .checkpoint import Progress, load_checkpoint, save_checkpoint
-from .fake_quant import int8_arithmetic, quantize_pixels
+from .checkpoint import Progress
+from .fake_quant import quantize_pixels
+from .loop import Job, command, run
 from .packs import TripletPack
 from .publish import publish
 from .schedule import Deadline, Schedule
 
-_log = logging.getLogger(__name__)
 # Distortion below four squared grey levels (42 dB) is out of reach and of interest: it must not
 # dominate a loss that is relative to the base's own distortion.
 _FLOOR = 4.0 / 255.0**2
@@ -91,41 +89,16 @@ def train(
         lr=schedule.peak_rate,
         betas=(0.9, 0.99),
     )
-    done = Progress()
-    if checkpoint.exists():
-        done = load_checkpoint(checkpoint, {"enhancer": network}, optimizer)
-    began = done.seconds
-    running: list[float] = []
-    stopping = deadline.passed
-    while done.step < schedule.steps and not stopping:
-        # By the step, so that a run that was stopped goes on as if it had not been.
-        random = np.random.default_rng((seed, done.step))
-        quantized = schedule.quantized(done.step)
-        with int8_arithmetic(network) if quantized else nullcontext():
-            # The parametrisation is costly to set up: stay in it for a block of steps.
-            for _ in range(schedule.block(done.step)):
-                for group in optimizer.param_groups:
-                    group["lr"] = group["share"] * schedule.rate(done.step)
-                x, condition, target = pack.batch(random, batch)
-                output = network(x[:, 0], x[:, 1], x[:, 2], condition)
-                if quantized:
-                    output = x[:, 1] + quantize_residual(output - x[:, 1])
-                loss = relative_loss(output, x[:, 1], target)
-                optimizer.zero_grad(set_to_none=True)
-                loss.backward()
-                torch.nn.utils.clip_grad_norm_(network.parameters(), 0.5)
-                optimizer.step()
-                done.step += 1
-                running.append(loss.item())
-        done.seconds = began + deadline.elapsed
-        stopping = deadline.passed
-        if done.step % 500 == 0 or stopping or done.step >= schedule.steps:
-            point = (done.step, sum(running) / len(running), schedule.rate(done.step))
-            done.curve.append(point)
-            running.clear()
-            _log.info("step %d  loss %.4f  rate %.1e  %.0f s", *point, done.seconds)
-            save_checkpoint(checkpoint, {"enhancer": network}, optimizer, done)
-    return network, done
+
+    def loss_at(random: np.random.Generator, step: int) -> Tensor:
+        x, condition, target = pack.batch(random, batch)
+        output = network(x[:, 0], x[:, 1], x[:, 2], condition)
+        if schedule.quantized(step):
+            output = x[:, 1] + quantize_residual(output - x[:, 1])
+        return relative_loss(output, x[:, 1], target)
+
+    job = Job({"enhancer": network}, ("enhancer",), optimizer, max_norm=0.5)
+    return network, run(job, loss_at, checkpoint, schedule, deadline, seed)
 
 
 def quantize_residual(residual: Tensor) -> Tensor:
@@ -134,16 +107,8 @@ def quantize_residual(residual: Tensor) -> Tensor:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command(__doc__, steps=30000, rate=1.5e-3, batch=16)
     parser.add_argument("--pack", type=Path, nargs="+", required=True)
-    parser.add_argument("--checkpoint", type=Path, required=True)
-    parser.add_argument("--tier", choices=sorted(TIERS), default="nano")
-    parser.add_argument("--steps", type=int, default=30000)
-    parser.add_argument("--rate", type=float, default=1.5e-3)
-    parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--minutes", type=float, default=1e9)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--publish", type=Path, metavar="FILE.safetensors")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")

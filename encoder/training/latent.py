@@ -9,9 +9,7 @@ two P-frames after it; two I-frames and a B-frame between them. Resumable and ti
 
 from __future__ import annotations
 
-import argparse
 import logging
-from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -22,14 +20,13 @@ from ...decoder import TIERS, Generator, IFrameDecoder, build
 from ...decoder.networks import LATENT_SCALE
 from ...runtime.latents import step_size
 from ..analysis import QUALITIES, build_analysis
-from .checkpoint import Progress, load_checkpoint, save_checkpoint
-from .fake_quant import int8_arithmetic
+from .checkpoint import Progress
+from .loop import Job, command, run
 from .packs import SequencePack
 from .publish import publish
 from .rate import bits, round_straight_through
 from .schedule import Deadline, Schedule
 
-_log = logging.getLogger(__name__)
 _PLANES = ((0, 64, 0.75), (64, 80, 0.125), (80, 96, 0.125))
 _LIGHT = ("iframe_decoder", "generator_p", "generator_b")
 
@@ -132,57 +129,23 @@ def train(
     trainer = Trainer(tier)
     parameters = [p for network in trainer.networks.values() for p in network.parameters()]
     optimizer = torch.optim.Adam(parameters, lr=schedule.peak_rate, betas=(0.9, 0.99))
-    done = Progress()
-    if checkpoint.exists():
-        done = load_checkpoint(checkpoint, trainer.networks, optimizer)
-    began = done.seconds
-    running: list[float] = []
-    stopping = deadline.passed
-    while done.step < schedule.steps and not stopping:
-        # By the step, so that a run that was stopped goes on as if it had not been.
-        random = np.random.default_rng((seed, done.step))
+
+    def loss_at(random: np.random.Generator, step: int) -> Tensor:
         # I-frames must be worth referring to before anything refers to them.
-        settled = done.step > 0.25 * schedule.steps
+        settled = step > 0.25 * schedule.steps
         odds = (0.34, 0.33, 0.33) if settled else (1.0, 0.0, 0.0)
-        with ExitStack() as stack:
-            if schedule.quantized(done.step):
-                for name in _LIGHT:
-                    stack.enter_context(int8_arithmetic(trainer.networks[name]))
-            for _ in range(schedule.block(done.step)):
-                for group in optimizer.param_groups:
-                    group["lr"] = schedule.rate(done.step)
-                task = str(random.choice(["i", "p", "b"], p=odds))
-                x = pack.batch(random, batch if task == "i" else max(1, batch // 2))
-                quality = int(random.integers(QUALITIES))
-                loss = trainer.loss(task, x, quality, int(random.integers(1, 5)))
-                optimizer.zero_grad(set_to_none=True)
-                loss.backward()
-                torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-                optimizer.step()
-                done.step += 1
-                running.append(loss.item())
-        done.seconds = began + deadline.elapsed
-        stopping = deadline.passed
-        if done.step % 500 == 0 or stopping or done.step >= schedule.steps:
-            point = (done.step, sum(running) / len(running), schedule.rate(done.step))
-            done.curve.append(point)
-            running.clear()
-            _log.info("step %d  loss %.4f  rate %.1e  %.0f s", *point, done.seconds)
-            save_checkpoint(checkpoint, trainer.networks, optimizer, done)
-    return trainer, done
+        task = str(random.choice(["i", "p", "b"], p=odds))
+        x = pack.batch(random, batch if task == "i" else max(1, batch // 2))
+        quality = int(random.integers(QUALITIES))
+        return trainer.loss(task, x, quality, int(random.integers(1, 5)))
+
+    job = Job(trainer.networks, _LIGHT, optimizer, max_norm=1.0)
+    return trainer, run(job, loss_at, checkpoint, schedule, deadline, seed)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command(__doc__, steps=20000, rate=1e-3, batch=8)
     parser.add_argument("--pack", type=Path, required=True)
-    parser.add_argument("--checkpoint", type=Path, required=True)
-    parser.add_argument("--tier", choices=sorted(TIERS), default="nano")
-    parser.add_argument("--steps", type=int, default=20000)
-    parser.add_argument("--rate", type=float, default=1e-3)
-    parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--minutes", type=float, default=1e9)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
         "--publish",
         type=Path,

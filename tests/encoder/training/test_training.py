@@ -15,7 +15,7 @@ import torch
 from edgecodec.decoder import Enhancer, load, model_id, network_names
 from edgecodec.encoder.analysis import analysis_names, load_analysis
 from edgecodec.encoder.training import enhancer, latent
-from edgecodec.encoder.training.checkpoint import Progress
+from edgecodec.encoder.training.checkpoint import Progress, load_checkpoint
 from edgecodec.encoder.training.packs import SequencePack, TripletPack
 from edgecodec.encoder.training.publish import publish
 from edgecodec.encoder.training.schedule import Deadline, Schedule
@@ -85,7 +85,7 @@ def test_whenever_time_runs_out_nothing_is_lost(
     pack = TripletPack(triplet_pack)
     network, done = enhancer.train(pack, tmp_path / "run.pt", "nano", SCHEDULE, 2, deadline, seed=1)
     fresh = Enhancer(64, 2)
-    kept = enhancer.load_checkpoint(tmp_path / "run.pt", {"enhancer": fresh}, None)
+    kept = load_checkpoint(tmp_path / "run.pt", {"enhancer": fresh}, None)
     assert kept.step == done.step > 0
     assert torch.equal(fresh.stem.weight, network.stem.weight)
 
