@@ -19,8 +19,8 @@ from ._base import Candidate, candidate, frame_psnr
 # Settings that need about the same bits, and how far the setting goes for half of them: measured on
 # the demo clip, and only the start of a search that measures for itself.
 _USUAL = {Codec.AV1: 45, Codec.H265: 30, Codec.H264: 33, Codec.VVC: 29}
-# SVT-AV1 codes video of 8 bits better in 10, and a player rounds back: 0.1 dB for nothing at equal
-# rate, and 0.2 dB more for preset 4 instead of 6 in 1.7 times the time (both on the demo clip).
+# At 500 kb/s of the demo clip 10 bits bring 0.11 dB, rounded back by the player, and preset 4
+# instead of 6 another 0.16 dB in 1.7 times the time: benchmarks/av1_settings.py.
 _AV1_BITS, _AV1_PRESET = 10, "4"
 _OCTAVE = {Codec.AV1: 10.0, Codec.H265: 6.0, Codec.H264: 6.0, Codec.VVC: 5.5}
 
