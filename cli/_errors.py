@@ -39,6 +39,8 @@ _EXTRAS = {
     "imageio_ffmpeg": "encoder",
     "scenedetect": "encoder",
     "cv2": "encoder",
+    "bjontegaard": "evaluation",
+    "matplotlib": "evaluation",
 }
 
 

@@ -6,12 +6,12 @@ import dataclasses
 import json
 import math
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from enum import Enum
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -55,29 +55,44 @@ def stdout_console() -> Console:
     return Console(width=None if sys.stdout.isatty() else 160)
 
 
-@contextmanager
-def progress_bar(title: str) -> Iterator[Callable[[float, str], None]]:
-    """A bar on stderr, drawn only where stderr is a terminal; it vanishes when the work ends.
+class ShowProgress(Protocol):
+    """Takes the share that is done (0 to 1), a short text and, if it is known, the time left."""
 
-    Yields a function that takes the fraction done (0 to 1) and a short text.
-    """
+    def __call__(self, done: float, detail: str, seconds_left: float | None = None) -> None: ...
+
+
+def time_left(seconds: float | None) -> str:
+    """`2:10 left`, `1:02:10 left`, or nothing where it is not known."""
+    if seconds is None or not math.isfinite(seconds):
+        return ""
+    minutes, second = divmod(math.ceil(max(seconds, 0)), 60)
+    hours, minute = divmod(minutes, 60)
+    clock = f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
+    return f"{clock} left"
+
+
+@contextmanager
+def progress_bar(title: str) -> Iterator[ShowProgress]:
+    """A bar on stderr, drawn only where stderr is a terminal; it vanishes when the work ends."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
     console = Console(stderr=True)
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TaskProgressColumn(),
         TimeElapsedColumn(),
+        TextColumn("{task.fields[left]}"),
         TextColumn("{task.fields[detail]}", markup=False),
     )
     with Progress(
         *columns, console=console, transient=True, disable=not console.is_terminal
     ) as progress:
-        task = progress.add_task(title, total=1.0, detail="")
+        task = progress.add_task(title, total=1.0, left="", detail="")
 
-        def show(done: float, detail: str) -> None:
-            progress.update(task, completed=done, detail=detail)
+        def show(done: float, detail: str, seconds_left: float | None = None) -> None:
+            left = time_left(seconds_left)
+            progress.update(task, completed=done, left=left, detail=detail)
 
         yield show

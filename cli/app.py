@@ -16,6 +16,7 @@ from .decode import decode
 from .devices import devices
 from .doctor import doctor
 from .encode import encode
+from .evaluate import evaluate
 from .export import export
 from .info import info
 from .profile import profile
@@ -79,5 +80,5 @@ def installed_version() -> str:
         return "unknown (not installed)"
 
 
-for verb in (encode, decode, info, export, profile, devices, doctor):
+for verb in (encode, decode, info, evaluate, export, profile, devices, doctor):
     app.command()(verb)

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from ._arguments import bits_per_second, check_output
+from ._arguments import bits_per_second, byte_size, check_output, codec_list, strategy_list
+from ._for_device import fit_to_device
 from ._output import print_json, progress_bar, stdout_console
 
 if TYPE_CHECKING:
-    from ..encoder import BitrateTarget, EncodeProgress, PsnrTarget, QualityTarget
-    from ..runtime.container import Codec
+    from ..encoder.report import EncodeProgress
+    from ..encoder.targets import Target
 
-StrategyName = Literal[
-    "auto", "classical", "hybrid_semantic", "semantic_latent", "i_frame_interpolation"
-]
 CODECS = "av1,h265,h264,vvc"
 DEFAULT_QUALITY = 50.0
-_TARGETS = "'--bitrate' / '--quality' / '--target-psnr'"
+EffortName = Literal["fast", "normal", "high"]
+SearchName = Literal["pruned", "exhaustive"]
+ScopeName = Literal["mean", "worst"]
+_TARGET = "What to aim at (one of them)"
+_CHOICE = "What may be chosen"
+_WORK = "How to work"
 
 
 def encode(
@@ -28,34 +32,113 @@ def encode(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="OUT.ecv", help="The stream to write.")
     ],
-    strategy: Annotated[
-        StrategyName,
-        typer.Option(help="How scenes are coded; `auto` tries all and keeps the best for each."),
-    ] = "auto",
     bitrate: Annotated[
         float | None,
         typer.Option(
-            parser=bits_per_second, metavar="RATE", help="Aim at a bitrate: 800k, 1.5M, 64000."
+            parser=bits_per_second,
+            metavar="RATE",
+            help="A bitrate without sound and subtitles: 800k, 1.5M, 64000.",
+            rich_help_panel=_TARGET,
+        ),
+    ] = None,
+    max_size: Annotated[
+        int | None,
+        typer.Option(
+            parser=byte_size,
+            metavar="SIZE",
+            help="The best that fits into a file of this size, sound included: 20MB, 1.5MiB.",
+            rich_help_panel=_TARGET,
         ),
     ] = None,
     quality: Annotated[
         float | None,
-        typer.Option(min=0, max=100, help="Aim at a quality, 0 to 100.  \\[default: 50]"),
+        typer.Option(
+            min=0, max=100, help="A quality, 0 to 100.  \\[default: 50]", rich_help_panel=_TARGET
+        ),
     ] = None,
     target_psnr: Annotated[
         float | None,
-        typer.Option(min=10, max=100, metavar="DB", help="Aim at a PSNR in dB: (6Y+U+V)/8."),
+        typer.Option(metavar="DB", help="A PSNR in dB: (6Y+U+V)/8.", rich_help_panel=_TARGET),
+    ] = None,
+    target_ssim: Annotated[
+        float | None,
+        typer.Option(metavar="SSIM", help="An SSIM below 1.", rich_help_panel=_TARGET),
+    ] = None,
+    target_vmaf: Annotated[
+        float | None,
+        typer.Option(metavar="VMAF", help="A VMAF up to 100; slow.", rich_help_panel=_TARGET),
+    ] = None,
+    target_scope: Annotated[
+        ScopeName | None,
+        typer.Option(
+            help="Whether the video's mean reaches PSNR, SSIM or VMAF, or every scene does."
+            "  \\[default: mean]",
+            rich_help_panel=_TARGET,
+        ),
+    ] = None,
+    strategy: Annotated[
+        str,
+        typer.Option(
+            metavar="LIST",
+            help="How scenes may be coded; `auto` is all that the video can have: classical,"
+            " hybrid_semantic, semantic_latent, i_frame_interpolation, procedural.",
+            rich_help_panel=_CHOICE,
+        ),
+    ] = "auto",
+    codecs: Annotated[
+        str,
+        typer.Option(metavar="LIST", help="Standard codecs, or `all`.", rich_help_panel=_CHOICE),
+    ] = CODECS,
+    for_device: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|FILE",
+            help="Only what this device of `edgecodec devices` (or of your FILE.toml) plays.",
+            rich_help_panel=_CHOICE,
+        ),
     ] = None,
     tier: Annotated[
-        Literal["nano", "edge"], typer.Option(help="Size of the networks that playing will need.")
+        Literal["nano", "edge"],
+        typer.Option(help="Size of the networks that playing will need.", rich_help_panel=_CHOICE),
     ] = "nano",
+    effort: Annotated[
+        EffortName,
+        typer.Option(
+            help="The codecs' presets: slower ones need fewer bits.", rich_help_panel=_WORK
+        ),
+    ] = "normal",
+    search: Annotated[
+        SearchName,
+        typer.Option(
+            help="Try what a scene's kind makes promising, or everything.", rich_help_panel=_WORK
+        ),
+    ] = "pruned",
     device: Annotated[
-        Literal["cpu", "cuda"], typer.Option(help="Where the encoder's networks run.")
+        Literal["cpu", "cuda"],
+        typer.Option(help="Where the encoder's networks run.", rich_help_panel=_WORK),
     ] = "cpu",
-    codecs: Annotated[
-        str, typer.Option(metavar="LIST", help="Standard codecs that may be chosen.")
-    ] = CODECS,
-    threads: Annotated[int, typer.Option(min=0, help="0: all cores.")] = 0,
+    jobs: Annotated[
+        int,
+        typer.Option(min=0, help="Trials at a time, 0: by the cores.", rich_help_panel=_WORK),
+    ] = 0,
+    threads: Annotated[
+        int, typer.Option(min=0, help="Threads of a trial, 0: by the cores.", rich_help_panel=_WORK)
+    ] = 0,
+    frames: Annotated[
+        int | None,
+        typer.Option(
+            min=1, metavar="N", help="Only the first N frames of IN.", rich_help_panel=_WORK
+        ),
+    ] = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            file_okay=False,
+            help="Keep every trial in this folder: the next encode of the same scenes takes them.",
+            rich_help_panel=_WORK,
+        ),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", "-y", help="Replace OUT.ecv.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
@@ -64,74 +147,116 @@ def encode(
     Example: `edgecodec encode clip.mp4 -o clip.ecv --bitrate 1M`
     """
     check_output(output, source, overwrite=force)
-    if sum(value is not None for value in (bitrate, quality, target_psnr)) > 1:
-        raise typer.BadParameter("they exclude one another", param_hint=_TARGETS)
-    chosen = _codecs(codecs)
+    allowed_codecs, strategies = codec_list(codecs), strategy_list(strategy)
+    target = _target(
+        {
+            "--bitrate": bitrate,
+            "--max-size": max_size,
+            "--quality": quality,
+            "--target-psnr": target_psnr,
+            "--target-ssim": target_ssim,
+            "--target-vmaf": target_vmaf,
+        },
+        target_scope,
+    )
     from ..encoder import EncodeOptions
     from ..encoder import encode as encode_video
+    from ..encoder.effort import Effort, Search
 
+    automatic = strategy.strip().lower() == "auto"
+    fitted: dict[str, Any] = {}
+    if for_device is not None:
+        fit = fit_to_device(for_device, source, allowed_codecs, strategies, tier)
+        for note in fit.notes:
+            print(f"note: {note}", file=sys.stderr)
+        # Named strategies are demanded: with all of them left, `auto` may still drop some.
+        automatic = automatic and fit.strategies == strategies
+        allowed_codecs, strategies = fit.codecs, fit.strategies
+        fitted = {"for_device": {"name": for_device, "notes": fit.notes}}
     options = EncodeOptions(
-        strategy=strategy,
-        target=_target(bitrate, quality, target_psnr),
+        strategies=() if automatic else tuple(each.name.lower() for each in strategies),
+        target=target,
+        effort=Effort(effort),
+        search=Search(search),
         tier=tier,
         device=device,
-        codecs=chosen,
+        codecs=allowed_codecs,
         threads=threads,
+        jobs=jobs,
+        frames=frames,
+        cache=cache,
     )
     with progress_bar(source.name) as show:
 
         def advance(progress: EncodeProgress) -> None:
-            show(progress.done, f"{progress.stage} {progress.detail}".strip())
+            text = f"{progress.stage} {progress.detail}".strip()
+            show(progress.done, text, progress.seconds_left)
 
         report = encode_video(source, output, options, advance).to_dict()
     if as_json:
-        print_json(report)
+        print_json(report | fitted)
     else:
         _print_report(output, report)
+    if report["target_met"] is False:
+        why = report["note"] or "this is the nearest that was found"
+        print(f"the target was missed: {why}", file=sys.stderr)
+    elif report["note"]:
+        print(f"note: {report['note']}", file=sys.stderr)
 
 
-def _target(
-    bitrate: float | None, quality: float | None, psnr: float | None
-) -> BitrateTarget | QualityTarget | PsnrTarget:
-    from ..encoder import BitrateTarget, PsnrTarget, QualityTarget
-
-    if bitrate is not None:
-        return BitrateTarget(bitrate)
-    if psnr is not None:
-        return PsnrTarget(psnr)
-    return QualityTarget(DEFAULT_QUALITY if quality is None else quality)
-
-
-def _codecs(names: str) -> tuple[Codec, ...]:
-    from ..runtime.container import Codec
-
-    chosen = [name.strip().upper() for name in names.split(",") if name.strip()]
-    unknown = [name.lower() for name in chosen if name not in Codec.__members__]
-    if unknown or not chosen:
+def _target(given: Mapping[str, float | None], scope: str | None) -> Target:
+    """The one target that was given, by its option's name; a usage error where there are more."""
+    chosen = [(name, value) for name, value in given.items() if value is not None]
+    option, value = chosen[0] if chosen else ("--quality", DEFAULT_QUALITY)
+    if len(chosen) > 1:
+        names = " / ".join(f"'{name}'" for name, _ in chosen)
+        raise typer.BadParameter("they exclude one another", param_hint=names)
+    metric = option.removeprefix("--target-")
+    if scope and metric == option:
         raise typer.BadParameter(
-            f"{', '.join(unknown) or 'nothing'} chosen: known are {CODECS}", param_hint="'--codecs'"
+            "it needs --target-psnr, --target-ssim or --target-vmaf", param_hint="'--target-scope'"
         )
-    return tuple(dict.fromkeys(Codec[name] for name in chosen))
+    from ..encoder.targets import (
+        BitrateTarget,
+        Metric,
+        MetricTarget,
+        QualityTarget,
+        Scope,
+        SizeTarget,
+    )
+
+    try:
+        if option == "--bitrate":
+            return BitrateTarget(value)
+        if option == "--max-size":
+            return SizeTarget(int(value))
+        if option == "--quality":
+            return QualityTarget(value)
+        return MetricTarget(Metric(metric), value, Scope(scope or "mean"))
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint=f"'{option}'") from error
 
 
 def _print_report(output: Path, report: Mapping[str, Any]) -> None:
     from rich.table import Table
 
+    vmaf = "" if report["vmaf"] is None else f" VMAF {report['vmaf']:.2f},"
     print(
         f"{output}: {report['frames']} frames, {report['bytes']:,} bytes,"
         f" {report['bitrate_mbps']:.3f} Mb/s, PSNR {report['psnr']:.2f} dB,"
-        f" SSIM {report['ssim']:.4f}, encoded at {report['encode_fps']:.2f} frames/s"
+        f" SSIM {report['ssim']:.4f},{vmaf} {report['trial_encodes']} trial encodes,"
+        f" encoded at {report['encode_fps']:.2f} frames/s"
     )
-    if report["target_met"] is False:
-        print("the target was missed: this is the nearest that was found")
-    table = Table("scene", "start s", "frames", "strategy", "codec", "enhanced", "kbit", "PSNR dB")
+    titles = ("scene", "start s", "frames", "class", "strategy", "way", "enhanced", "kbit")
+    table = Table(*titles, "PSNR dB")
     for number, scene in enumerate(report["scenes"]):
         table.add_row(
             str(number),
             f"{scene['start']:.3f}",
             str(scene["frames"]),
+            scene["scene_class"],
             scene["strategy"],
-            scene["codec"] or "-",
+            scene["way"] or scene["codec"] or "-",
             str(scene["enhanced_frames"] or "-"),
             f"{scene['bits'] / 1000:.1f}",
             f"{scene['psnr']:.2f}",

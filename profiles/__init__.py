@@ -12,9 +12,9 @@ from .count import GraphCost, LayerCost, count_graph, count_model
 from .cross_check import CrossCheck, cross_check
 from .device import (
     Basis,
+    Decoding,
     DeviceProfile,
     Figure,
-    HardwareDecode,
     Label,
     device_names,
     load_device,
@@ -22,6 +22,7 @@ from .device import (
 )
 from .html import html_report, write_html
 from .measure import Measurement, MeasureOptions, Placement, Timing, measure
+from .playable import Playable, Video, playable
 from .report import NetworkProfile, ProfileReport, check_min_fps, profile_models
 from .roofline import Interval, LayerTime, Prediction, predict
 from .size import FrameSize, parse_size
@@ -29,11 +30,11 @@ from .size import FrameSize, parse_size
 __all__ = [
     "Basis",
     "CrossCheck",
+    "Decoding",
     "DeviceProfile",
     "Figure",
     "FrameSize",
     "GraphCost",
-    "HardwareDecode",
     "Interval",
     "Label",
     "LayerCost",
@@ -42,9 +43,11 @@ __all__ = [
     "Measurement",
     "NetworkProfile",
     "Placement",
+    "Playable",
     "Prediction",
     "ProfileReport",
     "Timing",
+    "Video",
     "check_min_fps",
     "count_graph",
     "count_model",
@@ -55,6 +58,7 @@ __all__ = [
     "load_devices",
     "measure",
     "parse_size",
+    "playable",
     "predict",
     "profile_models",
     "write_html",

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..runtime.errors import DeviceError
 from .fields import Fields
+from .size import FrameSize, parse_size
 
 FOLDER = Path(__file__).parent / "devices"
 _FORMAT = 1
@@ -43,11 +44,38 @@ class Label:
 
 
 @dataclass(frozen=True)
-class HardwareDecode:
-    """Base codecs that the device decodes in fixed hardware."""
+class Decoding:
+    """Base codecs that a device decodes, in fixed hardware or on its processor.
+
+    `size` and `fps` are the most that the source states, both None where it states none: then
+    any frame that a stream may hold is taken to be decoded.
+    """
 
     codecs: tuple[str, ...]
+    size: FrameSize | None
+    fps: float | None
     source: str
+
+    def takes(self, size: FrameSize, fps: float) -> bool:
+        """Whether frames of `size`, so many a second, are within what the source states.
+
+        A decoder of 4096x2160 at 60 frames/s decodes more frames of a smaller size.
+        """
+        if self.size is None or self.fps is None:
+            return True
+        return size.pixels <= self.size.pixels and size.pixels * fps <= self.size.pixels * self.fps
+
+    def __str__(self) -> str:
+        limit = f" up to {self.size} at {self.fps:g} frames/s" if self.size and self.fps else ""
+        return ", ".join(self.codecs) + limit
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON types."""
+        return {
+            "codecs": list(self.codecs),
+            "size": str(self.size) if self.size else None,
+            "fps": self.fps,
+        }
 
 
 @dataclass(frozen=True)
@@ -58,6 +86,7 @@ class DeviceProfile:
     `dram_gbps`: memory bandwidth, GB/s. `dispatch_us`: fixed cost of one graph call, microseconds.
     `parameters`: which fitted roofline predicts it (a shipped name or a path), None where the
     device is timed instead. A figure is None where no trustworthy source was found.
+    A codec that neither `hardware_decode` nor `software_decode` names is not decoded.
     """
 
     name: str
@@ -68,8 +97,16 @@ class DeviceProfile:
     dense_int8_tops: Figure | None
     dram_gbps: Figure | None
     dispatch_us: Figure | None
-    hardware_decode: HardwareDecode | None
+    hardware_decode: Decoding | None
+    software_decode: Decoding | None
     notes: str
+
+    @property
+    def codecs(self) -> tuple[str, ...]:
+        """Names of all the codecs that it decodes, those in hardware first."""
+        decoders = (self.hardware_decode, self.software_decode)
+        names = [codec for each in decoders if each for codec in each.codecs]
+        return tuple(dict.fromkeys(names))
 
     def to_dict(self) -> dict[str, Any]:
         """JSON types: the figures flat, their sources apart."""
@@ -81,8 +118,11 @@ class DeviceProfile:
         sources = {name: figure.source for name, figure in figures.items() if figure}
         if self.label:
             sources["label_tops"] = self.label.source
-        if self.hardware_decode:
-            sources["hardware_codecs"] = self.hardware_decode.source
+        decoders = {
+            "hardware_decode": self.hardware_decode,
+            "software_decode": self.software_decode,
+        }
+        sources |= {name: decoder.source for name, decoder in decoders.items() if decoder}
         return {
             "name": self.name,
             "title": self.title,
@@ -90,7 +130,8 @@ class DeviceProfile:
             "label_tops": self.label.tops if self.label else None,
             "label_basis": self.label.meaning if self.label else None,
             **{name: figure.value if figure else None for name, figure in figures.items()},
-            "hardware_codecs": list(self.hardware_decode.codecs) if self.hardware_decode else [],
+            "codecs": list(self.codecs),
+            **{name: each.to_dict() if each else None for name, each in decoders.items()},
             "parameters": self.parameters,
             "notes": self.notes,
             "sources": sources,
@@ -140,7 +181,8 @@ def _read(file: Path) -> DeviceProfile:
         dense_int8_tops=_figure(fields, "dense_int8_tops"),
         dram_gbps=_figure(fields, "dram_gbps"),
         dispatch_us=_figure(fields, "dispatch_us"),
-        hardware_decode=_hardware_decode(fields),
+        hardware_decode=_decoding(fields, "hardware_decode"),
+        software_decode=_decoding(fields, "software_decode"),
         notes=fields.text("notes") if fields.has("notes") else "",
     )
     _check_basis(device, fields)
@@ -174,16 +216,31 @@ def _figure(fields: Fields, key: str) -> Figure | None:
     return figure
 
 
-def _hardware_decode(fields: Fields) -> HardwareDecode | None:
-    if not fields.has("hardware_decode"):
+def _decoding(fields: Fields, key: str) -> Decoding | None:
+    if not fields.has(key):
         return None
-    table = fields.table("hardware_decode")
-    decode = HardwareDecode(table.texts("codecs"), table.text("source"))
-    for codec in decode.codecs:
+    table = fields.table(key)
+    codecs = table.texts("codecs")
+    for codec in codecs:
         if codec not in _CODECS:
             raise table.fail(f"unknown codec {codec!r}: known are {', '.join(_CODECS)}")
+    if not codecs:
+        raise table.fail("`codecs` is empty: leave the table out")
+    if table.has("size") != table.has("fps"):
+        raise table.fail("`size` and `fps` go together: the most that it decodes")
+    size, fps = None, None
+    if table.has("size"):
+        size, fps = _size(table), table.positive("fps")
+    decoding = Decoding(codecs, size, fps, table.text("source"))
     table.finish()
-    return decode
+    return decoding
+
+
+def _size(table: Fields) -> FrameSize:
+    try:
+        return parse_size(table.text("size"))
+    except ValueError as error:
+        raise table.fail(f"`size`: {error}") from error
 
 
 def _check_basis(device: DeviceProfile, fields: Fields) -> None:

@@ -48,7 +48,7 @@ def print_devices(devices: Sequence[DeviceProfile], console: Console) -> None:
     table.add_column("label means")
     for title in ("dense INT8", "DRAM GB/s", "dispatch us"):
         table.add_column(title, justify="right")
-    table.add_column("decodes in hardware")
+    table.add_column("decodes")
     for device in devices:
         figures = (device.dense_int8_tops, device.dram_gbps, device.dispatch_us)
         table.add_row(
@@ -58,6 +58,11 @@ def print_devices(devices: Sequence[DeviceProfile], console: Console) -> None:
             f"{device.label.tops:g}" if device.label else "-",
             device.label.meaning if device.label else "-",
             *(f"{figure.value:g}" if figure else "-" for figure in figures),
-            ", ".join(device.hardware_decode.codecs) if device.hardware_decode else "-",
+            _decoders(device),
         )
     console.print(table)
+
+
+def _decoders(device: DeviceProfile) -> str:
+    kinds = {"": device.hardware_decode, "by software: ": device.software_decode}
+    return "; ".join(f"{kind}{each}" for kind, each in kinds.items() if each) or "-"

@@ -3,7 +3,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from edgecodec.profiles import Basis, device_names, load_device, load_devices
+from edgecodec.profiles import (
+    Basis,
+    Decoding,
+    FrameSize,
+    device_names,
+    load_device,
+    load_devices,
+)
 from edgecodec.profiles.fitted import load_fitted
 from edgecodec.runtime.errors import DeviceError
 
@@ -59,7 +66,9 @@ def test_every_shipped_profile_is_sound_and_sourced() -> None:
         figures = ("label_tops", "dense_int8_tops", "dram_gbps", "dispatch_us")
         for name in figures:
             assert (listed[name] is None) == (name not in listed["sources"])
-        assert bool(listed["hardware_codecs"]) == ("hardware_codecs" in listed["sources"])
+        for name in ("hardware_decode", "software_decode"):
+            assert (listed[name] is None) == (name not in listed["sources"])
+        assert listed["codecs"]
 
 
 def test_fitted_profiles_state_the_figures_of_their_fit() -> None:
@@ -117,7 +126,52 @@ def test_missing_file_and_unknown_fit(tmp_path: Path) -> None:
         load_fitted("nowhere")
 
 
-def test_unknown_codec_is_refused(tmp_path: Path) -> None:
-    decode = '\n[hardware_decode]\ncodecs = ["mpeg9"]\nsource = "x"\n'
-    with pytest.raises(DeviceError, match="mpeg9"):
-        load_device(write(tmp_path, MINE + decode))
+def test_shipped_profiles_say_what_is_decoded() -> None:
+    assert set(load_device("host").codecs) == {"av1", "h265", "h264", "vvc"}
+    assert set(load_device("snapdragon-40tops").codecs) == {"av1", "h265", "h264", "vp9"}
+    assert set(load_device("qcs6490").codecs) == {"h265", "h264", "vp9"}
+
+
+def test_what_a_device_decodes_is_read(tmp_path: Path) -> None:
+    text = """
+[hardware_decode]
+codecs = ["h264", "h265"]
+size = "4k"
+fps = 60
+source = "Its data sheet"
+
+[software_decode]
+codecs = ["h264", "av1"]
+source = "Tried"
+"""
+    device = load_device(write(tmp_path, MINE + text))
+    assert device.codecs == ("h264", "h265", "av1")
+    assert device.hardware_decode == Decoding(
+        ("h264", "h265"), FrameSize(3840, 2160), 60.0, "Its data sheet"
+    )
+    assert device.to_dict()["software_decode"] == {
+        "codecs": ["h264", "av1"],
+        "size": None,
+        "fps": None,
+    }
+    assert load_device(write(tmp_path, MINE)).codecs == ()
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ('codecs = ["mpeg9"]', "mpeg9"),
+        ("codecs = []", "`codecs` is empty"),
+        ('codecs = "av1"', "list of texts"),
+        ('codecs = ["av1"]\nsize = "4k"', "go together"),
+        ('codecs = ["av1"]\nfps = 30', "go together"),
+        ('codecs = ["av1"]\nsize = "big"\nfps = 30', "'big' is not a size"),
+        ('codecs = ["av1"]\nsize = "4k"\nfps = 0', "above 0"),
+        ('codecs = ["av1"]\nmax_fps = 30', "unknown key `max_fps`"),
+    ],
+)
+@pytest.mark.parametrize("table", ["hardware_decode", "software_decode"])
+def test_malformed_decoders_say_where(tmp_path: Path, table: str, lines: str, message: str) -> None:
+    text = f'\n[{table}]\nsource = "x"\n{lines}\n'
+    with pytest.raises(DeviceError, match=rf"mine\.toml \[{table}\]: .*{message}"):
+        load_device(write(tmp_path, MINE + text))

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -97,15 +97,35 @@ class VmafMeter:
         Raises ValueError where their number or shape is not the source's, `UnsupportedError` where
         ffmpeg has no libvmaf, and `EdgecodecError` with the end of ffmpeg's output where it fails.
         """
+        return self._scores(self._log(decoded, _MODELS, ms_ssim=ms_ssim), ms_ssim)
+
+    def frame_vmaf(self, decoded: Iterable[Planes]) -> tuple[float, ...]:
+        """VMAF of each frame, 0 to 100: what `measure` gives as such, in less time.
+
+        Raises as `measure` does.
+        """
+        log = self._log(decoded, {"vmaf": _MODELS["vmaf"]}, ms_ssim=False)
+        return _frame_vmaf(log)
+
+    def _log(
+        self, decoded: Iterable[Planes], models: Mapping[str, str], *, ms_ssim: bool
+    ) -> dict[str, Any]:
+        """What libvmaf writes of decoded frames: one entry for each, checked to be so."""
         path = Path(self._folder.name) / "decoded.y4m"
         try:
             count = self._write(path.name, decoded)
             if count != self._frames:
                 raise ValueError(f"{count} decoded frames, but the source has {self._frames}")
-            log = self._run_libvmaf(ms_ssim)
+            log = self._run_libvmaf(models, ms_ssim)
         finally:
             path.unlink(missing_ok=True)
-        return self._scores(log, ms_ssim)
+        compared = len(log["frames"])
+        if compared != self._frames:
+            raise EdgecodecError(
+                f"libvmaf compared {compared} frames, {self._frames} were given: "
+                "the installed ffmpeg pairs frames in another way"
+            )
+        return log
 
     def _write(self, name: str, frames: Iterable[Planes]) -> int:
         """Write frames to a file of the folder and return how many there were."""
@@ -126,10 +146,10 @@ class VmafMeter:
                 count += 1
         return count
 
-    def _run_libvmaf(self, ms_ssim: bool) -> dict[str, Any]:
+    def _run_libvmaf(self, models: Mapping[str, str], ms_ssim: bool) -> dict[str, Any]:
         folder = Path(self._folder.name)
-        models = "|".join(rf"version={model}\:name={name}" for name, model in _MODELS.items())
-        options = f"n_threads={self._threads}:log_fmt=json:log_path=log.json:model='{models}'"
+        named = "|".join(rf"version={model}\:name={name}" for name, model in models.items())
+        options = f"n_threads={self._threads}:log_fmt=json:log_path=log.json:model='{named}'"
         if ms_ssim:
             options += ":feature='name=float_ms_ssim'"
         # libvmaf takes the distorted clip first.
@@ -155,19 +175,17 @@ class VmafMeter:
         return parsed
 
     def _scores(self, log: dict[str, Any], ms_ssim: bool) -> VmafScores:
-        frames = log["frames"]
-        if len(frames) != self._frames:
-            raise EdgecodecError(
-                f"libvmaf compared {len(frames)} frames, {self._frames} were given: "
-                "the installed ffmpeg pairs frames in another way"
-            )
         pooled = log["pooled_metrics"]
         return VmafScores(
             vmaf=float(pooled["vmaf"]["mean"]),
             vmaf_neg=float(pooled["vmaf_neg"]["mean"]),
             ms_ssim=float(pooled["float_ms_ssim"]["mean"]) if ms_ssim else None,
-            frame_vmaf=tuple(float(frame["metrics"]["vmaf"]) for frame in frames),
+            frame_vmaf=_frame_vmaf(log),
             pixel_format="yuv420p" if self._picture.bit_depth == 8 else "yuv420p10le",
             range="full" if self._full_range else "limited",
             models=tuple(_MODELS.values()),
         )
+
+
+def _frame_vmaf(log: Mapping[str, Any]) -> tuple[float, ...]:
+    return tuple(float(frame["metrics"]["vmaf"]) for frame in log["frames"])

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from edgecodec.profiles import Decoding, FrameSize, Video, load_device, parse_size, playable
+from edgecodec.runtime.chunks import Codec, StrategyId
+from edgecodec.runtime.errors import DeviceError
+from edgecodec.runtime.models import packaged_models
+
+EVERY_CODEC, EVERY_STRATEGY = tuple(Codec), tuple(StrategyId)
+WITHOUT_NETWORKS = {StrategyId.CLASSICAL, StrategyId.PROCEDURAL}
+
+
+def video(size: str, fps: float = 30.0, bit_depth: int = 8) -> Video:
+    return Video(parse_size(size), fps, bit_depth)
+
+
+@pytest.fixture
+def networks() -> Path:
+    return packaged_models("nano")
+
+
+def test_codecs_that_the_profile_does_not_name_are_left_out() -> None:
+    device = load_device("snapdragon-40tops")
+    fit = playable(device, video("1080p"), (Codec.VVC, Codec.H265, Codec.AV1), EVERY_STRATEGY, None)
+    assert fit.codecs == (Codec.H265, Codec.AV1)
+    assert fit.strategies == EVERY_STRATEGY
+    (note,) = fit.notes
+    assert "snapdragon-40tops does not decode vvc" in note
+
+
+def test_what_plays_leaves_no_note(networks: Path) -> None:
+    device = load_device("snapdragon-40tops")
+    fit = playable(device, video("1080p"), (Codec.AV1,), EVERY_STRATEGY, networks)
+    assert (fit.codecs, fit.strategies, fit.notes) == ((Codec.AV1,), EVERY_STRATEGY, ())
+
+
+@pytest.mark.parametrize(
+    ("size", "fps", "taken"),
+    [
+        ("1920x1080", 60, True),
+        ("1080x1920", 60, True),
+        ("1280x720", 130, True),
+        ("1280x720", 140, False),
+        ("1920x1080", 61, False),
+        ("3840x2160", 1, False),
+    ],
+)
+def test_a_decoder_takes_as_many_samples_as_its_source_states(
+    size: str, fps: float, taken: bool
+) -> None:
+    decoding = Decoding(("av1",), FrameSize(1920, 1080), 60.0, "x")
+    assert decoding.takes(parse_size(size), fps) is taken
+    assert replace(decoding, size=None, fps=None).takes(parse_size(size), fps)
+
+
+def test_software_takes_over_what_hardware_does_not() -> None:
+    device = replace(
+        load_device("host"),
+        hardware_decode=Decoding(("av1", "h264"), FrameSize(1280, 720), 30.0, "x"),
+        software_decode=Decoding(("h264", "vvc"), None, None, "x"),
+    )
+
+    def codecs(size: str) -> tuple[Codec, ...]:
+        return playable(device, video(size), EVERY_CODEC, EVERY_STRATEGY, None).codecs
+
+    assert codecs("720p") == (Codec.AV1, Codec.H264, Codec.VVC)
+    assert codecs("1080p") == (Codec.H264, Codec.VVC)
+
+
+def test_hardware_has_no_h264_of_ten_bits() -> None:
+    deep = video("1080p", bit_depth=10)
+    phone = playable(load_device("snapdragon-8gen3"), deep, EVERY_CODEC, EVERY_STRATEGY, None)
+    assert set(phone.codecs) == {Codec.AV1, Codec.H265}
+    here = playable(load_device("host"), deep, EVERY_CODEC, EVERY_STRATEGY, None)
+    assert here.codecs == EVERY_CODEC
+
+
+def test_strategies_whose_networks_do_not_keep_up_are_left_out(networks: Path) -> None:
+    device = load_device("qcs6490")
+
+    def strategies(asked: Video) -> tuple[set[StrategyId], tuple[str, ...]]:
+        fit = playable(device, asked, (Codec.H265,), EVERY_STRATEGY, networks)
+        return set(fit.strategies), fit.notes
+
+    assert strategies(video("720p")) == (set(EVERY_STRATEGY), ())
+    some, some_notes = strategies(video("4k", 30))
+    assert StrategyId.HYBRID_SEMANTIC not in some
+    assert StrategyId.SEMANTIC_LATENT in some
+    none, notes = strategies(video("4k", 60))
+    assert none == WITHOUT_NETWORKS
+    assert len(some_notes) < len(notes) == 3
+    assert all("is predicted to run" in note and "frames/s" in note for note in notes)
+
+
+def test_strategies_without_networks_are_never_judged(networks: Path) -> None:
+    asked = (StrategyId.CLASSICAL,)
+    for name in ("qcs6490", "host"):
+        fit = playable(load_device(name), video("4k", 60), (Codec.H265,), asked, networks)
+        assert (fit.strategies, fit.notes) == (asked, ())
+
+
+def test_a_measured_device_says_that_networks_were_not_judged(networks: Path) -> None:
+    fit = playable(load_device("host"), video("4k"), EVERY_CODEC, EVERY_STRATEGY, networks)
+    assert (fit.codecs, fit.strategies) == (EVERY_CODEC, EVERY_STRATEGY)
+    (note,) = fit.notes
+    assert "edgecodec profile --device host --size 3840x2160" in note
+
+
+def test_a_profile_that_does_not_tell_its_decoders_is_refused() -> None:
+    device = replace(load_device("qcs6490"), hardware_decode=None)
+    with pytest.raises(DeviceError, match="does not say what it decodes"):
+        playable(device, video("720p"), EVERY_CODEC, EVERY_STRATEGY, None)
