@@ -49,6 +49,19 @@ def ssim_db(ssim: float) -> float:
     return min(100.0, -10 * math.log10(max(1 - ssim, 1e-10)))
 
 
+def unbeaten(points: Sequence[RatePoint]) -> list[RatePoint]:
+    """The points by rising rate, without those that another one beats.
+
+    A point is beaten where one of at most its rate has at least its quality; of equal points one
+    stays.
+    """
+    kept: list[RatePoint] = []
+    for point in sorted(points, key=lambda point: (point.rate, -point.quality)):
+        if not kept or point.quality > kept[-1].quality:
+            kept.append(point)
+    return kept
+
+
 def bd_rate(
     anchor: Sequence[RatePoint],
     test: Sequence[RatePoint],

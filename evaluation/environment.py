@@ -10,17 +10,24 @@ from pathlib import Path
 
 import imageio_ffmpeg
 
-_PACKAGES = ("edgecodec", "av", "numpy", "onnxruntime", "onnx", "torch")
+_PACKAGES = ("edgecodec", "av", "imageio-ffmpeg", "numpy", "onnxruntime", "onnx", "torch")
 
 
 def hardware() -> str:
     """Processor, cores that this process may use, and memory, in one line."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    cores = available_cores()
     parts = [_processor(), f"{cores} logical core{'s' if cores != 1 else ''}"]
     memory = _memory_gib()
     if memory:
         parts.append(f"{memory:.0f} GiB")
     return ", ".join(parts)
+
+
+def available_cores() -> int:
+    """Logical cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def versions() -> dict[str, str]:
@@ -31,13 +38,18 @@ def versions() -> dict[str, str]:
             found[package] = version(package)
         except PackageNotFoundError:
             continue
+    found["ffmpeg"] = ffmpeg_version()
+    return found
+
+
+def ffmpeg_version() -> str:
+    """Version of imageio-ffmpeg's ffmpeg, "not found" where it does not run."""
     try:
         command = [str(imageio_ffmpeg.get_ffmpeg_exe()), "-version"]
         words = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
-        found["ffmpeg"] = words[2]
+        return words[2]
     except (OSError, RuntimeError, subprocess.CalledProcessError, IndexError):
-        found["ffmpeg"] = "not found"
-    return found
+        return "not found"
 
 
 def _processor() -> str:

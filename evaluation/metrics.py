@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ..encoder.quality import PlanePsnr, PlaneSsim, SequenceQuality
+from ..encoder.vmaf import VmafMeter, VmafScores
 from ..runtime.frames import Planes
-from .vmaf import VmafMeter, VmafScores
 
 
 @dataclass(frozen=True)
@@ -28,24 +29,35 @@ class SequenceMetrics:
 
 def measure_sequence(
     source: Sequence[Planes],
-    decoded: Sequence[Planes],
+    decoded: Iterable[Planes],
     bit_depth: int = 8,
     vmaf: VmafMeter | None = None,
 ) -> SequenceMetrics:
-    """Compare two sequences frame by frame.
+    """Compare two sequences frame by frame; decoded frames are taken as they come, and not kept.
 
     `vmaf` is a meter that holds the same source; without one VMAF stays unmeasured. Raises
     ValueError where the sequences differ in length, or a pair of frames in shape or type.
     """
-    if len(source) != len(decoded):
-        raise ValueError(f"{len(decoded)} decoded frames, but the source has {len(source)}")
     quality = SequenceQuality(bit_depth)
-    for original, copy in zip(source, decoded, strict=True):
-        quality.add(original, copy)
+
+    def compared() -> Iterator[Planes]:
+        count = 0
+        for count, copy in enumerate(decoded, start=1):
+            if count <= len(source):
+                quality.add(source[count - 1], copy)
+                yield copy
+        if count != len(source):
+            raise ValueError(f"{count} decoded frames, but the source has {len(source)}")
+
+    scores = None
+    if vmaf is not None:
+        scores = vmaf.measure(compared())
+    else:
+        deque(compared(), maxlen=0)
     return SequenceMetrics(
         frames=quality.frames,
         psnr=quality.psnr,
         pooled_psnr=quality.pooled_psnr,
         ssim=quality.ssim,
-        vmaf=vmaf.measure(decoded) if vmaf is not None else None,
+        vmaf=scores,
     )

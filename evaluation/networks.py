@@ -21,14 +21,13 @@ from statistics import fmean
 from rich.console import Console
 from rich.progress import track
 
-from ..encoder.codecs import encoders
 from ..encoder.media import open_source
+from ..encoder.resources import Resources
 from ..encoder.scene import Scene
-from ..encoder.strategies import StandardTrial, Trial
-from ..encoder.strategies.latent import FINEST_QUALITY, LatentCoder, LatentTrial
+from ..encoder.strategies import LatentTrial, StandardTrial
+from ..encoder.strategies.latent_trial import FINEST_QUALITY
 from ..runtime.chunks import Codec, StrategyId
 from ..runtime.models import packaged_models, read_models
-from ..runtime.sessions import NetworkPool
 
 # A high, a middle and a low rate of each encoder.
 _QUANTISERS = {
@@ -36,6 +35,13 @@ _QUANTISERS = {
     Codec.H265: (26, 32, 38),
     Codec.H264: (26, 32, 38),
     Codec.VVC: (30, 36, 42),
+}
+# What each base is coded with: bit depth, and preset where it is not the encoder's usual one.
+_BASES: dict[Codec, tuple[int, str | None]] = {
+    Codec.AV1: (10, "4"),
+    Codec.H265: (8, None),
+    Codec.H264: (8, None),
+    Codec.VVC: (10, None),
 }
 _QUALITIES = (8, 24, 40, 56)
 
@@ -64,14 +70,16 @@ class LatentScore:
     psnr: float
 
 
-def enhancer_scores(scene: Scene, clip: str, tier: str, pool: NetworkPool) -> list[EnhancerScore]:
+def enhancer_scores(
+    scene: Scene, clip: str, tier: str, resources: Resources
+) -> list[EnhancerScore]:
     """The enhancer on every base codec."""
     model = read_models(packaged_models(tier)).network("enhancer").model_id
     scores = []
-    for codec, encoder in encoders().items():
-        trial: Trial = StandardTrial(encoder, pool.network(model), pool.threads)
-        for quantiser in _QUANTISERS[codec]:
-            plain, mended = trial.encode(scene, quantiser)
+    for codec, quantisers in _QUANTISERS.items():
+        trial = StandardTrial(codec, *_BASES[codec], enhancer=model)
+        for quantiser in quantisers:
+            plain, mended = trial.encode(scene, quantiser, resources)
             pairs = list(zip(plain.frame_psnr, mended.frame_psnr, strict=True))
             scores.append(
                 EnhancerScore(
@@ -86,13 +94,15 @@ def enhancer_scores(scene: Scene, clip: str, tier: str, pool: NetworkPool) -> li
     return scores
 
 
-def latent_scores(scene: Scene, clip: str, tier: str, pool: NetworkPool) -> Iterator[LatentScore]:
+def latent_scores(
+    scene: Scene, clip: str, tier: str, resources: Resources
+) -> Iterator[LatentScore]:
     """Both strategies in latents at four qualities."""
-    coder = LatentCoder(tier, "cpu", pool)
     pixels = scene.format.width * scene.format.height * len(scene.frames)
     for strategy in (StrategyId.SEMANTIC_LATENT, StrategyId.I_FRAME_INTERPOLATION):
         for quality in _QUALITIES:
-            (made,) = LatentTrial(coder, strategy).encode(scene, FINEST_QUALITY - quality)
+            trial = LatentTrial(strategy, tier, "cpu")
+            (made,) = trial.encode(scene, FINEST_QUALITY - quality, resources)
             name = strategy.name.lower()
             yield LatentScore(
                 clip, name, quality, round(made.bits / pixels, 5), round(made.psnr, 4)
@@ -139,7 +149,7 @@ def main() -> None:
     parser.add_argument("--tier", default="nano")
     parser.add_argument("--only", choices=("enhancer", "latent"))
     arguments = parser.parse_args()
-    pool = NetworkPool("cpu")
+    resources = Resources()
     enhanced: list[EnhancerScore] = []
     latent: list[LatentScore] = []
     clips = sorted(p for p in arguments.data.iterdir() if p.suffix in (".mp4", ".webm", ".mkv"))
@@ -149,9 +159,9 @@ def main() -> None:
             print(f"{path.name}: not 8 bit, left out", file=sys.stderr)
             continue
         if arguments.only != "latent":
-            enhanced += enhancer_scores(scene, path.stem, arguments.tier, pool)
+            enhanced += enhancer_scores(scene, path.stem, arguments.tier, resources)
         if arguments.only != "enhancer":
-            latent += latent_scores(scene, path.stem, arguments.tier, pool)
+            latent += latent_scores(scene, path.stem, arguments.tier, resources)
     scores = {
         "frames": arguments.frames,
         "mean": summary(enhanced, latent),

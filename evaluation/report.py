@@ -5,12 +5,11 @@ from __future__ import annotations
 import base64
 import itertools
 import math
-import os
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
+from .atomic import write_text
 from .report_data import (
     Curve,
     DeviceProfile,
@@ -36,19 +35,8 @@ _STRATEGY_COLORS = {
 
 
 def write_report(path: Path, data: ReportData) -> None:
-    """Write the page, under a temporary name first: a reader never sees half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(render_report(data))
-        # mkstemp keeps the file to its owner; a report is meant to be shown.
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    """Write the page; a reader never sees half of it."""
+    write_text(path, render_report(data))
 
 
 def render_report(data: ReportData) -> str:

@@ -58,7 +58,7 @@ def rate_figure(curves: Sequence[Curve], systems: Sequence[SystemRow], theme: Th
         _draw_systems(axes, curves, systems, quality, colors, theme)
         rates = [row.bitrate_mbps for row in systems]
         rates += [point.bitrate_mbps for curve in curves for point in curve.points]
-        _dress(axes, label, rates, theme)
+        dress(axes, label, rates, theme)
     handles, labels = psnr_axes.get_legend_handles_labels()
     figure.legend(
         handles,
@@ -163,7 +163,8 @@ def _colors(curves: Sequence[Curve], systems: Sequence[SystemRow], theme: Theme)
     return {name: palette.get(name, theme.ours) for name in kinds}
 
 
-def _dress(axes: Axes, label: str, rates: Sequence[float], theme: Theme) -> None:
+def dress(axes: Axes, label: str, rates: Sequence[float], theme: Theme) -> None:
+    """Label the axes of a quality over bitrate, and colour them; `rates` is what is shown."""
     axes.set_facecolor(theme.background)
     axes.set_ylabel(label, color=theme.text)
     axes.set_xlabel("bitrate, Mb/s", color=theme.text)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from .atomic import write_text
 from .report_data import ReportData
 
 FORMAT = 1
@@ -19,8 +18,8 @@ FORMAT = 1
 def write_results(path: Path, data: ReportData, step_seconds: Mapping[str, float]) -> None:
     """Write all of a report but its pictures, and how long each step took.
 
-    The names are those of `ReportData`, beside `format` and `step_seconds`. The file appears under
-    a temporary name first.
+    The names are those of `ReportData`, beside `format` and `step_seconds`. A reader never sees
+    half of the file.
     """
     content = {
         "format": FORMAT,
@@ -31,19 +30,7 @@ def write_results(path: Path, data: ReportData, step_seconds: Mapping[str, float
         },
         "step_seconds": dict(step_seconds),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(content, file, indent=2, ensure_ascii=False, allow_nan=False)
-            file.write("\n")
-        # mkstemp keeps the file to its owner.
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def _plain(value: Any) -> Any:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..encoder.vmaf import VmafMeter
 from ..runtime.frames import Planes
 from .anchors import AnchorResult
 from .clips import Clip
 from .metrics import SequenceMetrics, measure_sequence
 from .report_data import CurvePoint, SystemKind, SystemRow
 from .streams import play_stream, video_bytes
-from .vmaf import VmafMeter
 
 
 def measure_stream(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 
 import pytest
+from edgecodec.encoder.vmaf import VmafMeter
 from edgecodec.evaluation.anchors import (
     SVTAV1_PRESET_6,
     X264_MEDIUM,
@@ -16,7 +17,6 @@ from edgecodec.evaluation.anchors import (
     search_bitrate,
 )
 from edgecodec.evaluation.clips import Clip
-from edgecodec.evaluation.vmaf import VmafMeter
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from edgecodec.evaluation.bdrate import RatePoint, bd_rate, ssim_db
+from edgecodec.evaluation.bdrate import RatePoint, bd_rate, ssim_db, unbeaten
 
 QUALITIES = (30.0, 32.5, 35.0, 37.0, 39.5, 41.0)
 
@@ -53,6 +53,14 @@ def test_curves_that_cannot_be_compared_are_refused() -> None:
         bd_rate(curve(), [*curve(), RatePoint(0.0, 20.0)])
     with pytest.raises(ValueError, match="finite"):
         bd_rate(curve(), [*curve(), RatePoint(9.0, math.nan)])
+
+
+def test_beaten_points_are_left_out() -> None:
+    good = curve()
+    equal_rate = RatePoint(good[2].rate, good[2].quality - 1)
+    dearer = RatePoint(good[3].rate * 1.01, good[3].quality)
+    assert unbeaten([dearer, *reversed(good), equal_rate, good[0]]) == good
+    assert unbeaten([]) == []
 
 
 def test_ssim_in_decibels() -> None:

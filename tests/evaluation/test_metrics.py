@@ -1,15 +1,21 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import av
 import imageio_ffmpeg
 import numpy as np
 import pytest
+from edgecodec.encoder.vmaf import VmafMeter
+from edgecodec.evaluation.anchors import decode_anchor, encode_anchor
+from edgecodec.evaluation.clips import Clip
 from edgecodec.evaluation.metrics import measure_sequence
-from edgecodec.evaluation.vmaf import VmafMeter
+from edgecodec.evaluation.systems import ANCHORS
 from edgecodec.runtime.av_planes import to_video_frame
 from edgecodec.runtime.errors import EdgecodecError, UnsupportedError
 from edgecodec.runtime.frames import PictureFormat, Planes
@@ -134,3 +140,56 @@ def test_a_sequence_is_measured_with_and_without_vmaf(
     assert (full.psnr, full.ssim) == (plain.psnr, plain.ssim)
     with pytest.raises(ValueError, match="11 decoded frames"):
         measure_sequence(source, blurred[:-1])
+
+
+def write_raw(path: Path, frames: Sequence[Planes]) -> None:
+    path.write_bytes(b"".join(plane.tobytes() for planes in frames for plane in planes))
+
+
+def filter_scores(
+    folder: Path, source: Sequence[Planes], decoded: Sequence[Planes], pixel_format: str
+) -> tuple[list[float], list[float]]:
+    """What ffmpeg's psnr and ssim filters give for each frame: (6 Y + U + V) / 8, and "All"."""
+    write_raw(folder / "source.yuv", source)
+    write_raw(folder / "decoded.yuv", decoded)
+    height, width = source[0][0].shape
+    raw = ["-f", "rawvideo", "-pix_fmt", pixel_format, "-s", f"{width}x{height}"]
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", *raw, "-i", "decoded.yuv"]
+    command += [*raw, "-i", "source.yuv", "-lavfi"]
+    command += ["[0][1]psnr=stats_file=psnr.log;[0][1]ssim=stats_file=ssim.log", "-f", "null", "-"]
+    subprocess.run(command, cwd=folder, capture_output=True, check=True)
+    weighted = []
+    for line in (folder / "psnr.log").read_text().splitlines():
+        y, u, v = (float(value) for value in re.findall(r"psnr_[yuv]:(\S+)", line))
+        weighted.append((6 * y + u + v) / 8)
+    totals = re.findall(r"All:(\S+)", (folder / "ssim.log").read_text())
+    return weighted, [float(value) for value in totals]
+
+
+@pytest.mark.parametrize(
+    ("name", "crf", "bit_depth"), [("x264", 38, 8), ("svtav1-p6", 55, 8), ("vvenc-fast", 45, 10)]
+)
+def test_psnr_and_ssim_are_those_of_ffmpegs_filters_on_a_decoded_clip(
+    tmp_path: Path, small_clip: Clip, name: str, crf: int, bit_depth: int
+) -> None:
+    clip = small_clip
+    if bit_depth == 10:
+        deep = PictureFormat(320, 180, 10)
+        clip = replace(clip, format=deep, frames=tuple(deepened(each) for each in clip.frames))
+    anchor = ANCHORS[name]
+    encode = encode_anchor(replace(anchor, bit_depth=bit_depth), clip, crf)
+    decoded = tuple(decode_anchor(encode, clip))
+    assert decoded[0][0].dtype == clip.frames[0][0].dtype
+    pixel_format = "yuv420p" if bit_depth == 8 else "yuv420p10le"
+    weighted, totals = filter_scores(tmp_path, clip.frames, decoded, pixel_format)
+    assert len(weighted) == len(totals) == 12
+    measured = measure_sequence(clip.frames, decoded, bit_depth)
+    assert measured.psnr.weighted == pytest.approx(np.mean(weighted), abs=0.01)
+    assert measured.ssim.all == pytest.approx(np.mean(totals), abs=1e-4)
+    assert measured.psnr.weighted < 42
+
+
+def deepened(planes: Planes) -> Planes:
+    """Eight bits as ten, with something in the lower two."""
+    y, u, v = ((plane.astype(np.uint16) << 2) | (plane.astype(np.uint16) & 3) for plane in planes)
+    return y, u, v
