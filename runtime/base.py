@@ -18,6 +18,7 @@ from .container import Codec
 from .errors import BitstreamError, UnsupportedError
 from .frames import PictureFormat, Plane, Planes
 from .payloads import BasePacket, BaseStream
+from .upsample import Upsampling, half_size, upsampled
 
 _DECODERS = {Codec.AV1: "libdav1d", Codec.H265: "hevc", Codec.H264: "h264", Codec.VVC: "vvc"}
 
@@ -32,6 +33,7 @@ def decode_base(
     frames: int,
     threads: int = 0,
     max_pixels: int,
+    upsampling: Upsampling = Upsampling.NONE,
 ) -> Iterator[Planes]:
     """Decodes a scene's base layer, in display order.
 
@@ -42,6 +44,8 @@ def decode_base(
         frames: how many frames the scene has.
         threads: decoder threads, 0 for one a core.
         max_pixels: luma samples of a coded picture beyond which nothing is decoded.
+        upsampling: where it is not `NONE` the layer has half the video's width and height, rounded
+            up, and this filter doubles them.
 
     Yields:
         Read-only planes of `format`. They stay valid when the next frame is decoded.
@@ -51,7 +55,18 @@ def decode_base(
             that its header promises.
         UnsupportedError: this build of PyAV lacks the decoder.
     """
-    _check_promise(stream, format, max_pixels)
+    if upsampling is Upsampling.NONE:
+        _check_promise(stream, format, max_pixels)
+        yield from _decoded(stream, format, frames, threads)
+        return
+    _check_promise(stream, half_size(format), max_pixels)
+    half = half_size(format, stream.bit_depth)
+    yield from upsampled(_decoded(stream, half, frames, threads), upsampling, format, threads)
+
+
+def _decoded(
+    stream: BaseStream, format: PictureFormat, frames: int, threads: int
+) -> Iterator[Planes]:
     context = _open_decoder(stream, threads)
     count = 0
     drained = False
@@ -82,7 +97,7 @@ def _check_promise(stream: BaseStream, format: PictureFormat, max_pixels: int) -
     if stream.width < format.width or stream.height < format.height:
         raise BitstreamError(
             f"the {stream.codec.name} layer is {size}, "
-            f"smaller than the video's {format.width}x{format.height}"
+            f"smaller than the video needs: {format.width}x{format.height}"
         )
     if stream.width * stream.height > max_pixels:
         raise BitstreamError(

@@ -23,6 +23,8 @@ from .fields import (
     parse_fields,
 )
 from .header import pack_model_ids, parse_model_ids
+from .procedural import ProceduralBody, pack_procedural, parse_procedural
+from .upsample import Upsampling
 
 __all__ = [
     "BasePacket",
@@ -33,6 +35,7 @@ __all__ = [
     "HybridBody",
     "LatentBody",
     "LatentPacket",
+    "ProceduralBody",
     "pack_body",
     "parse_body",
 ]
@@ -45,22 +48,25 @@ MAX_MODELS = 8
 
 @dataclass(frozen=True)
 class ClassicalBody:
-    """The base stream is the scene."""
+    """The base stream is the scene, brought to full size by `upsampling`."""
 
     base: BaseStream
+    upsampling: Upsampling = Upsampling.NONE
 
 
 @dataclass(frozen=True)
 class HybridBody:
     """A base stream, and for each frame in display order whether network `enhancer` runs on it.
 
-    `scene_code` is reserved for what adapts the network to the scene.
+    `scene_code` is reserved for what adapts the network to the scene. The enhancer sees frames that
+    `upsampling` has brought to full size.
     """
 
     base: BaseStream
     enhancer: str
     enhanced: tuple[bool, ...]
     scene_code: bytes = b""
+    upsampling: Upsampling = Upsampling.NONE
 
 
 class FrameKind(IntEnum):
@@ -100,7 +106,7 @@ class LatentBody:
     packets: tuple[LatentPacket, ...]
 
 
-Body = ClassicalBody | HybridBody | LatentBody
+Body = ClassicalBody | HybridBody | LatentBody | ProceduralBody
 
 
 class _BodyField(IntEnum):
@@ -108,6 +114,7 @@ class _BodyField(IntEnum):
     ENHANCER = 0x8002
     ENHANCED = 0x8003
     SCENE_CODE = 0x0004
+    UPSAMPLING = 0x8005
 
 
 class _LatentField(IntEnum):
@@ -117,7 +124,7 @@ class _LatentField(IntEnum):
     DATA = 0x8004
 
 
-_CLASSICAL_FIELDS = (_BodyField.BASE,)
+_CLASSICAL_FIELDS = (_BodyField.BASE, _BodyField.UPSAMPLING)
 _LATENT_STRATEGIES = (StrategyId.SEMANTIC_LATENT, StrategyId.I_FRAME_INTERPOLATION)
 
 
@@ -126,9 +133,14 @@ def pack_body(body: Body) -> bytes:
     if isinstance(body, LatentBody):
         packed, strategy = _pack_latents(body), StrategyId.SEMANTIC_LATENT
         frames = len(body.packets)
+    elif isinstance(body, ProceduralBody):
+        packed, strategy = pack_procedural(body), StrategyId.PROCEDURAL
+        frames = body.frames
     else:
         fields = [(_BodyField.BASE, pack_base(body.base))]
         strategy, frames = StrategyId.CLASSICAL, len(body.base.packets)
+        if body.upsampling is not Upsampling.NONE:
+            fields.append((_BodyField.UPSAMPLING, pack_unsigned(body.upsampling)))
         if isinstance(body, HybridBody):
             strategy = StrategyId.HYBRID_SEMANTIC
             fields += (
@@ -157,13 +169,11 @@ def parse_body(
         return _parse_latents(body, frames, what)
     if strategy is StrategyId.CLASSICAL:
         fields = parse_fields(body, _CLASSICAL_FIELDS, what)
-        return ClassicalBody(parse_base(fields.one(_BodyField.BASE), frames, limits, what))
+        base = parse_base(fields.one(_BodyField.BASE), frames, limits, what)
+        return ClassicalBody(base, _parse_upsampling(fields))
     if strategy is StrategyId.HYBRID_SEMANTIC:
         return _parse_hybrid(parse_fields(body, _BodyField, what), frames, limits)
-    raise UnsupportedError(
-        f"{what}: format version {FORMAT_VERSION} does not define it, a later one is needed: "
-        "update edgecodec"
-    )
+    return parse_procedural(body, frames, limits, what)
 
 
 def _parse_hybrid(fields: Fields, frames: int, limits: Limits) -> HybridBody:
@@ -172,7 +182,18 @@ def _parse_hybrid(fields: Fields, frames: int, limits: Limits) -> HybridBody:
     if len(enhancer) != 1:
         raise BitstreamError(f"{fields.what}: {len(enhancer)} enhancers, one is wanted")
     enhanced = _parse_bits(fields.one(_BodyField.ENHANCED), frames, fields.what)
-    return HybridBody(base, enhancer[0], enhanced, fields.raw(_BodyField.SCENE_CODE))
+    scene_code, upsampling = fields.raw(_BodyField.SCENE_CODE), _parse_upsampling(fields)
+    return HybridBody(base, enhancer[0], enhanced, scene_code, upsampling)
+
+
+def _parse_upsampling(fields: Fields) -> Upsampling:
+    number = fields.integer(_BodyField.UPSAMPLING, 1 << 16)
+    if number not in tuple(Upsampling):
+        raise UnsupportedError(
+            f"{fields.what}: format version {FORMAT_VERSION} has no upsampling {number}, a later "
+            "one is needed: update edgecodec"
+        )
+    return Upsampling(number)
 
 
 def _pack_bits(bits: Sequence[bool]) -> bytes:

@@ -1,4 +1,4 @@
-"""`classical`: a standard codec's stream, as it is."""
+"""`classical`: a standard codec's stream, as it is or at twice its size."""
 
 from __future__ import annotations
 
@@ -18,4 +18,5 @@ def decode_classical(body: ClassicalBody, frames: int, context: SceneContext) ->
         frames=frames,
         threads=context.threads,
         max_pixels=context.limits.max_pixels,
+        upsampling=body.upsampling,
     )

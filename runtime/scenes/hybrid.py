@@ -24,7 +24,7 @@ _CODEC_LEVELS = {Codec.AV1: 0, Codec.H265: 85, Codec.H264: 170, Codec.VVC: 255}
 
 
 def decode_hybrid(body: HybridBody, frames: int, context: SceneContext) -> Iterator[Planes]:
-    """The base stream's frames, those that are flagged enhanced.
+    """The base stream's frames at full size, those that are flagged enhanced.
 
     Raises BitstreamError as `base.decode_base` does and for a network that is no enhancer,
     ModelError if the network is not there, UnsupportedError for video of more than 8 bits.
@@ -40,6 +40,7 @@ def decode_hybrid(body: HybridBody, frames: int, context: SceneContext) -> Itera
         frames=frames,
         threads=context.threads,
         max_pixels=context.limits.max_pixels,
+        upsampling=body.upsampling,
     )
     if not any(body.enhanced):
         yield from base
