@@ -1,17 +1,31 @@
 """The heavy half: from a video to the smallest stream that meets a target."""
 
 from .api import EncodeOptions, encode
+from .effort import Effort, Search
 from .report import EncodeProgress, EncodeReport, SceneReport, TrialReport
-from .targets import BitrateTarget, PsnrTarget, QualityTarget, Target
+from .targets import (
+    BitrateTarget,
+    Metric,
+    MetricTarget,
+    QualityTarget,
+    Scope,
+    SizeTarget,
+    Target,
+)
 
 __all__ = [
     "BitrateTarget",
+    "Effort",
     "EncodeOptions",
     "EncodeProgress",
     "EncodeReport",
-    "PsnrTarget",
+    "Metric",
+    "MetricTarget",
     "QualityTarget",
     "SceneReport",
+    "Scope",
+    "Search",
+    "SizeTarget",
     "Target",
     "TrialReport",
     "encode",

@@ -43,11 +43,6 @@ class Analysis(nn.Module):
         return 8.0 * latent
 
 
-def weights_path(name: str, tier: str) -> Path:
-    """Where the committed weights of an analysis network lie, whether or not they exist."""
-    return Path(__file__).parent / "weights" / f"{name}-{tier}.safetensors"
-
-
 def analysis_names() -> Sequence[str]:
     """One analysis network for each light network that takes latents."""
     return ("analysis_i", "analysis_p", "analysis_b")

@@ -2,118 +2,154 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .strategies import Candidate
-from .targets import BitrateTarget, PsnrTarget, Target
 
-_PSNR_PER_OCTAVE_DB = 3.0
 _BISECTIONS = 60
 _KEPT = 512
 
 
-def choose(
-    scenes: Sequence[Sequence[Candidate]], target: Target, duration_s: float, other_bits: int
-) -> list[Candidate]:
-    """One candidate for each scene.
+def most_within(scenes: Sequence[Sequence[Candidate]], bits: float) -> list[Candidate]:
+    """One candidate for each scene: the best sum of frame scores that `bits` suffice for.
 
-    For a bitrate: the best sum of frame PSNR whose bits, and the stream's `other_bits`, are
-    within it, sought around one Lagrangian price of bits over all scenes (Shoham and Gersho,
-    1988); the smallest streams where nothing fits. For a PSNR: the fewest bits that reach it,
-    scene by scene, or else the highest PSNR. For a quality: the best trade of dB against rate.
+    Sought around one Lagrangian price of bits over all scenes (Shoham and Gersho, 1988). The
+    smallest candidates where nothing fits.
     """
-    if isinstance(target, BitrateTarget):
-        return _within(scenes, target.bits_per_second * duration_s - other_bits)
-    if isinstance(target, PsnrTarget):
-        return [_reaching(candidates, target.db) for candidates in scenes]
-    return [max(candidates, key=trade) for candidates in scenes]
+    every = [_Options.of(candidates) for candidates in scenes]
+    if _spent(every, np.inf) > bits:
+        return [each.candidates[0] for each in every]
+    price = _price(every, lambda dear: _spent(every, dear) > bits)
+    front = _front(every, price, most_bits=bits)
+    return front.way(every, int(np.argmax(front.score)))
 
 
-def trade(made: Candidate) -> float:
-    """PSNR in dB, less 3 dB for every doubling of the bits: compares candidates at like rates."""
-    return made.psnr - _PSNR_PER_OCTAVE_DB * math.log2(made.bits)
+def least_reaching(scenes: Sequence[Sequence[Candidate]], mean: float) -> list[Candidate]:
+    """One candidate for each scene: the fewest bits whose mean frame score is `mean`.
+
+    Sought as by `most_within`. The candidates of the highest scores where nothing reaches it.
+    """
+    every = [_Options.of(candidates) for candidates in scenes]
+    frames = sum(len(candidates[0].scores) for candidates in scenes)
+    needed = mean * frames
+    if sum(float(each.score[-1]) for each in every) < needed:
+        return [each.candidates[-1] for each in every]
+    price = _price(every, lambda dear: _gained(every, dear) >= needed)
+    # The last price that reaches it is just below: the way there is among those kept around it.
+    front = _front(every, price, least_score=needed)
+    return front.way(every, int(np.argmin(front.bits)))
 
 
-def _reaching(candidates: Sequence[Candidate], db: float) -> Candidate:
-    # A target met to a twentieth of a dB is met: settings are whole numbers.
-    enough = [each for each in candidates if each.psnr >= db - 0.05]
-    if enough:
-        return min(enough, key=lambda each: each.bits)
-    return max(candidates, key=lambda each: each.psnr)
+def each_reaching(scenes: Sequence[Sequence[Candidate]], mean: float) -> list[Candidate]:
+    """For each scene by itself the fewest bits whose mean frame score is `mean`, or else the
+    highest score."""
+    return [least_reaching([candidates], mean)[0] for candidates in scenes]
 
 
 @dataclass(frozen=True)
 class _Options:
-    """A scene's candidates by rising `bits` [n], and the sums of their frames' PSNR [n]."""
+    """A scene's candidates of which none beats another in both, by rising `bits` [n] and `score`
+    [n], the sum over the scene's frames."""
 
     candidates: Sequence[Candidate]
     bits: NDArray[np.int64]
-    psnr: NDArray[np.float64]
+    score: NDArray[np.float64]
 
     @classmethod
     def of(cls, candidates: Sequence[Candidate]) -> _Options:
-        ordered = sorted(candidates, key=lambda each: (each.bits, -each.psnr))
-        bits = np.array([each.bits for each in ordered], np.int64)
-        return cls(ordered, bits, np.array([sum(each.frame_psnr) for each in ordered]))
+        kept: list[Candidate] = []
+        for each in sorted(candidates, key=lambda each: (each.bits, -each.score)):
+            if not kept or each.score > kept[-1].score:
+                kept.append(each)
+        bits = np.array([each.bits for each in kept], np.int64)
+        return cls(kept, bits, np.array([sum(each.scores) for each in kept]))
 
     def at_price(self, price: float) -> int:
-        """The best candidate if a bit costs `price` dB, the smallest of equals."""
-        return int(np.argmax(self.psnr - price * self.bits))
+        """The best candidate if a bit costs `price` of the score, the smallest of equals."""
+        return 0 if np.isinf(price) else int(np.argmax(self.score - price * self.bits))
 
 
-def _within(scenes: Sequence[Sequence[Candidate]], bits: float) -> list[Candidate]:
-    every = [_Options.of(candidates) for candidates in scenes]
+def _spent(every: Sequence[_Options], price: float) -> int:
+    return sum(int(each.bits[each.at_price(price)]) for each in every)
 
-    def spent(price: float) -> int:
-        return sum(int(each.bits[each.at_price(price)]) for each in every)
 
-    if sum(int(each.bits[0]) for each in every) > bits:
-        return [each.candidates[0] for each in every]
-    if spent(0.0) <= bits:
-        return [each.candidates[each.at_price(0.0)] for each in every]
-    low, high = 0.0, 1.0
-    while spent(high) > bits:
+def _gained(every: Sequence[_Options], price: float) -> float:
+    return sum(float(each.score[each.at_price(price)]) for each in every)
+
+
+def _price(every: Sequence[_Options], too_low: Callable[[float], bool]) -> float:
+    """The lowest price of a bit that is not `too_low`, nearly."""
+    if not too_low(0.0):
+        return 0.0
+    low, high = 0.0, 1e-9
+    while too_low(high) and high < 1e12:
         high *= 4
     for _ in range(_BISECTIONS):
         middle = (low + high) / 2
-        if spent(middle) <= bits:
-            high = middle
-        else:
+        if too_low(middle):
             low = middle
-    return _best_within(every, bits, high)
+        else:
+            high = middle
+    return high
 
 
-def _best_within(scenes: Sequence[_Options], bits: float, price: float) -> list[Candidate]:
-    """The best choice of at most `bits`, by dynamic programming scene by scene.
+@dataclass(frozen=True)
+class _Front:
+    """Choices for all scenes of which none beats another: their `bits` [n] and `score` [n], and
+    how each came about."""
 
-    Partial choices that another one beats in bits and in PSNR are dropped. Of more than `_KEPT`,
-    those go on that have the most PSNR less the `price` of their bits: what the scenes to come can
-    add to that at most is the same for all.
+    bits: NDArray[np.int64]
+    score: NDArray[np.float64]
+    steps: Sequence[tuple[NDArray[np.intp], NDArray[np.intp]]]
+
+    def way(self, every: Sequence[_Options], end: int) -> list[Candidate]:
+        """Each scene's candidate in choice number `end`."""
+        chosen: list[Candidate] = []
+        for scene, (before, taken) in zip(reversed(every), reversed(self.steps), strict=True):
+            chosen.append(scene.candidates[taken[end]])
+            end = int(before[end])
+        return chosen[::-1]
+
+
+def _front(
+    every: Sequence[_Options],
+    price: float,
+    most_bits: float = np.inf,
+    least_score: float = -np.inf,
+) -> _Front:
+    """The choices within the two limits, by dynamic programming scene by scene.
+
+    Partial choices that another one beats in both are dropped. Of more than `_KEPT`, those go on
+    that have the most score less the `price` of their bits: what the scenes to come can add to
+    that at most is the same for all.
     """
-    least_to_come = sum(int(each.bits[0]) for each in scenes)
-    bits_so_far, psnr_so_far = np.zeros(1, np.int64), np.zeros(1)
+    bits_to_come = sum(int(each.bits[0]) for each in every)
+    score_to_come = sum(float(each.score[-1]) for each in every)
+    # Sums in another order differ in their last digits.
+    margin = 1e-9 * abs(score_to_come)
+    bits, score = np.zeros(1, np.int64), np.zeros(1)
     steps: list[tuple[NDArray[np.intp], NDArray[np.intp]]] = []
-    for scene in scenes:
-        least_to_come -= int(scene.bits[0])
-        spent = np.add.outer(bits_so_far, scene.bits).ravel()
-        gained = np.add.outer(psnr_so_far, scene.psnr).ravel()
-        kept = np.flatnonzero(spent + least_to_come <= bits)
+    for scene in every:
+        bits_to_come -= int(scene.bits[0])
+        score_to_come -= float(scene.score[-1])
+        spent = np.add.outer(bits, scene.bits).ravel()
+        gained = np.add.outer(score, scene.score).ravel()
+        possible = (spent + bits_to_come <= most_bits) & (
+            gained + score_to_come >= least_score - margin
+        )
+        kept = np.flatnonzero(possible)
         kept = kept[np.lexsort((-gained[kept], spent[kept]))]
         best_before = np.maximum.accumulate(gained[kept])[:-1]
         kept = kept[np.append(True, gained[kept][1:] > best_before)]
         if len(kept) > _KEPT:
             worth = gained[kept] - price * spent[kept]
-            kept = kept[np.argpartition(-worth, _KEPT)[:_KEPT]]
+            # Both ends stay, so that there is always a way to keep to the limits.
+            ends = kept[[0, -1]]
+            kept = np.union1d(kept[np.argpartition(-worth, _KEPT)[:_KEPT]], ends)
         steps.append(np.divmod(kept, len(scene.bits)))
-        bits_so_far, psnr_so_far = spent[kept], gained[kept]
-    way = int(np.argmax(psnr_so_far))
-    chosen: list[Candidate] = []
-    for scene, (before, taken) in zip(reversed(scenes), reversed(steps), strict=True):
-        chosen.append(scene.candidates[taken[way]])
-        way = int(before[way])
-    return chosen[::-1]
+        bits, score = spent[kept], gained[kept]
+    return _Front(bits, score, steps)

@@ -8,11 +8,13 @@ from typing import Any
 
 @dataclass(frozen=True)
 class EncodeProgress:
-    """`done` is the share of the video that is finished, 0 to 1."""
+    """`done` is the share of the work that is finished, 0 to 1, `seconds_left` a guess of how long
+    the rest takes, None where there is nothing yet to guess by."""
 
     stage: str
     done: float
     detail: str = ""
+    seconds_left: float | None = None
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,8 @@ class TrialReport:
 
     strategy: str
     codec: str | None
-    setting: int
+    way: str
+    setting: float
     bits: int
     psnr: float
 
@@ -30,18 +33,21 @@ class TrialReport:
 class SceneReport:
     """How a scene was coded.
 
-    `start` is seconds from the first frame, `bits` its chunk's size in the file, `psnr` the mean
-    over its frames of (6 Y + U + V) / 8 in dB. `enhanced_frames` counts frames that the enhancer
-    improves. `skipped` says which ways were not followed to the end, and why.
+    `start` is seconds from the first frame, `way` names the trial that won, `bits` are its chunk's
+    in the file, `psnr` is the mean over its frames of (6 Y + U + V) / 8 in dB. `enhanced_frames`
+    counts frames that the enhancer improves. `skipped` says which ways were not followed to the
+    end, and why.
     """
 
     start: float
     frames: int
+    scene_class: str
     strategy: str
     codec: str | None
+    way: str
     bits: int
     psnr: float
-    setting: int
+    setting: float
     enhanced_frames: int
     trials: tuple[TrialReport, ...]
     skipped: tuple[str, ...]
@@ -52,8 +58,10 @@ class EncodeReport:
     """A finished stream, measured on its decoded bytes.
 
     `bytes` is the file's size; `bitrate_mbps` is everything in it but audio and subtitles, over
-    the video's duration. `psnr` (dB) and `ssim` are means over frames. `target_met` is None
-    where nothing was asked that could be missed.
+    the video's duration. `psnr` (dB) and `ssim` are means over frames, and so is `vmaf`, which is
+    measured scene by scene, and only for an encode that aims at it. `trial_encodes` counts what
+    was encoded to choose from. `target_met` is None where nothing was asked that could be missed;
+    `note` says how far a target was missed, and is "" where nothing is to be said.
     """
 
     file: str
@@ -64,8 +72,11 @@ class EncodeReport:
     other_streams_mbps: float
     psnr: float
     ssim: float
+    vmaf: float | None
     encode_fps: float
+    trial_encodes: int
     target_met: bool | None
+    note: str
     scenes: tuple[SceneReport, ...]
 
     def to_dict(self) -> dict[str, Any]:

@@ -16,7 +16,8 @@ from ..export import LossSample
 from ..export.samples import read_frames
 from ..runtime.latents import dequantize, step_size
 from ..runtime.packing import pack
-from .analysis import load_analysis, weights_path
+from .analysis import load_analysis
+from .analysis_weights import weights_path
 
 _QUALITIES = (20, 44)
 _FRAMES = 5

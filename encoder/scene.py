@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 
 from ..runtime.frames import ColorInfo, PictureFormat, Planes
 from .media import SourceFrame, SourceVideo
@@ -48,8 +49,9 @@ class Scene:
         )
 
 
-def scenes_of(source: SourceVideo) -> Iterator[Scene]:
-    """The source's scenes in order; at most two are held at a time."""
+def scenes_of(source: SourceVideo, frames: int | None = None) -> Iterator[Scene]:
+    """The scenes of the source, or of its first `frames` frames, in order; at most two are held
+    at a time."""
     info = source.info
     detector = ShotDetector(info.frame_rate, longest_scene(info.format))
     held: deque[SourceFrame] = deque()
@@ -67,7 +69,7 @@ def scenes_of(source: SourceVideo) -> Iterator[Scene]:
             info.color,
         )
 
-    for frame in source.frames():
+    for frame in islice(source.frames(), frames):
         held.append(frame)
         for shot in detector.push(frame.planes):
             yield scene(shot)

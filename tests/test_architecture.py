@@ -55,6 +55,7 @@ THIRD_PARTY: dict[str, set[str]] = {
         "onnx",
         "av",
         "imageio_ffmpeg",
+        "pebble",
         "scenedetect",
         "cv2",
         "rich",

@@ -12,6 +12,7 @@ import numpy as np
 from av.codec.codec import UnknownCodecError
 from av.codec.context import Flags
 from av.stream import Stream
+from av.video.frame import PictureType
 from av.video.codeccontext import VideoCodecContext
 from numpy.typing import NDArray
 
@@ -24,23 +25,29 @@ from ...runtime.payloads import BasePacket, BaseStream
 # Rates outside of this are refused by some encoders, and mean nothing to a constant quality.
 _LOWEST_RATE_HZ, _HIGHEST_RATE_HZ = 1, 240
 
+CRF_STEP = 0.25
+
 
 @dataclass(frozen=True)
 class BaseSettings:
     """How to code one scene.
 
-    `crf` is in the encoder's own scale (`BaseEncoder.quantizer_range`). `format` is the frames'
-    geometry, `bit_depth` (8 or 10, at least the format's) what is coded. `preset` is the
-    encoder's own name of a speed, None for its usual one. `threads` 0 lets the encoder choose.
+    `crf` is in the encoder's own scale (`BaseEncoder.quantizer_range`), in steps of
+    `CRF_STEP`. `format` is the frames' geometry, `bit_depth` (8 or 10, at least the format's)
+    what is coded. `preset` is the encoder's own name of a speed, None for its usual one.
+    `threads` bounds what an encoder runs at a time, 0 lets it choose; the bytes do not depend
+    on it. `keyframe_interval` is the number of frames from one keyframe to the next; with 0
+    only the scene's first packet is one.
     """
 
-    crf: int
+    crf: float
     format: PictureFormat
     frame_rate: Fraction
     color: ColorInfo
     bit_depth: int
     preset: str | None = None
     threads: int = 0
+    keyframe_interval: int = 0
 
 
 class BaseEncoder(Protocol):
@@ -57,10 +64,14 @@ class BaseEncoder(Protocol):
     def encode(self, frames: Sequence[Planes], settings: BaseSettings) -> BaseStream:
         """Codes the frames, one or more, in display order.
 
-        The first packet is a keyframe, and packets carry frame numbers as pts.
+        The first packet is a keyframe, and packets carry frame numbers as pts. With a keyframe
+        interval, the keyframes are the frames that it divides, of all encoders alike: cuts
+        within the scene add none. The same frames and settings give the same bytes, on a
+        machine of any number of cores and with any number of threads.
 
         Raises:
-            ValueError: no frames, a crf out of range, or frames that are not of the format.
+            ValueError: no frames, a crf out of range or between two steps, a keyframe interval
+                below 0, or frames that are not of the format.
             UnsupportedError: the encoder is not installed, or cannot code this.
             EdgecodecError: the encoder failed; the message ends with what it said.
         """
@@ -90,6 +101,10 @@ def check_request(
     lowest, highest = quantizer_range
     if not lowest <= settings.crf <= highest:
         raise ValueError(f"crf {settings.crf} is outside of {lowest} to {highest}")
+    if settings.crf % CRF_STEP:
+        raise ValueError(f"crf {settings.crf} is not a multiple of {CRF_STEP}")
+    if settings.keyframe_interval < 0:
+        raise ValueError(f"a keyframe interval of {settings.keyframe_interval} frames")
     if settings.bit_depth not in PIXEL_FORMATS or settings.bit_depth < form.bit_depth:
         raise ValueError(
             f"a base of {settings.bit_depth} bits cannot hold a video of {form.bit_depth}"
@@ -130,8 +145,12 @@ def encode_with_pyav(
     frames: Sequence[Planes],
     settings: BaseSettings,
     size: tuple[int, int],
+    *,
+    forced_keyframes: int = 0,
 ) -> tuple[bytes, list[BasePacket]]:
     """Runs one of PyAV's encoders; returns its global header and the packets in decode order.
+
+    Every `forced_keyframes`th frame is asked for as a keyframe; with 0 the encoder places them.
 
     Raises:
         UnsupportedError: this build of PyAV lacks the encoder.
@@ -166,6 +185,8 @@ def encode_with_pyav(
             picture = to_video_frame(planes, settings.bit_depth)
             picture.pts = index
             picture.time_base = context.time_base
+            if forced_keyframes and index % forced_keyframes == 0:
+                picture.pict_type = PictureType.I
             coded += context.encode(picture)
         coded += context.encode(None)
     except av.error.FFmpegError as error:
@@ -197,6 +218,6 @@ def in_decode_order(
     ]
 
 
-def quantizer_of(crf: int, quantizer_range: tuple[int, int]) -> int:
+def quantizer_of(crf: float, quantizer_range: tuple[int, int]) -> int:
     """The crf on the bitstream's scale of 0 to 255."""
     return round(255 * crf / quantizer_range[1])

@@ -21,7 +21,7 @@ class SvtAv1:
     """SVT-AV1 at constant rate factor, preset 6 and its PSNR tune unless told otherwise."""
 
     codec = Codec.AV1
-    # PyAV's wrapper takes a crf of 0 as "not set".
+    # 0 is not a low crf but another way to code: without loss.
     quantizer_range = (1, 63)
 
     def encode(self, frames: Sequence[Planes], settings: BaseSettings) -> BaseStream:
@@ -30,12 +30,12 @@ class SvtAv1:
         size = _SIZE.of(settings.format)
         # It writes its settings to stderr and has no parameter against that: only its errors.
         os.environ.setdefault("SVT_LOG", "1")
-        params = ["keyint=-1"]
+        # PyAV's own option crf takes quarters, but rounds them away.
+        params = [f"crf={settings.crf}", f"keyint={settings.keyframe_interval or -1}"]
         if settings.threads:
             params.append(f"lp={min(settings.threads, _MOST_LEVELS_OF_PARALLELISM)}")
         options = {
             "preset": settings.preset or "6",
-            "crf": str(settings.crf),
             "svtav1-params": ":".join(params),
         }
         extradata, packets = encode_with_pyav("libsvtav1", options, frames, settings, size)

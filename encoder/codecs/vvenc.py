@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -28,9 +29,11 @@ from ._base import (
 _SIZE = CodedSize(multiple=8, minimum=32)
 _BIT_DEPTH = 10
 _TAIL_CHARACTERS = 800
-# Longer than any scene: one intra picture, in the first packet. It need not be the first on
-# display; "poc0idr=1" would make it so, but costs rate.
-_PARAMS = "intraperiod=65536"
+# Longer than any scene.
+_LONGEST_INTERVAL = 65536
+_TEMPORAL_LAYERS = 7
+# From here on, the rate depends on the Lagrange multiplier as strongly as it ever does.
+_USUAL_QP = 30
 # Parameter sets are in the global header already; a delimiter before each frame is of no use.
 _NEEDLESS_UNITS = {14: "VPS", 15: "SPS", 16: "PPS", 20: "access unit delimiter"}
 
@@ -38,7 +41,8 @@ _NEEDLESS_UNITS = {14: "VPS", 15: "SPS", 16: "PPS", 20: "access unit delimiter"}
 class VVenC:
     """VVenC at a constant QP, preset faster and no perceptual QP unless told otherwise.
 
-    Always codes 10 bits, whatever `BaseSettings.bit_depth` says.
+    Always codes 10 bits, whatever `BaseSettings.bit_depth` says. It has whole QPs only: between
+    them it weighs bits against distortion otherwise than the QP would have it (`lambda_factor`).
     """
 
     codec = Codec.VVC
@@ -64,6 +68,38 @@ class VVenC:
         )
 
 
+def _params(settings: BaseSettings) -> list[str]:
+    # With 8 threads or more it would switch to other coding tools, better to run in parallel.
+    params = ["mtprofile=0"]
+    if settings.keyframe_interval:
+        params += [f"intraperiod={settings.keyframe_interval}", "poc0idr=1"]
+    else:
+        # One intra picture, in the first packet. It need not be the first on display;
+        # "poc0idr=1" would make it so, but costs rate.
+        params.append(f"intraperiod={_LONGEST_INTERVAL}")
+    factor = lambda_factor(settings.crf)
+    if factor != 1:
+        params.append("LambdaModifier=" + ",".join([f"{factor:.4f}"] * _TEMPORAL_LAYERS))
+    return params
+
+
+def whole_qp(crf: float) -> int:
+    """The QP nearest to a crf, the lower of two."""
+    return math.ceil(crf - 0.5)
+
+
+def lambda_factor(crf: float) -> float:
+    """What to scale the Lagrange multiplier by at `whole_qp`, 1 for a whole crf.
+
+    A QP more is a multiplier 2^(1/3) times as high. With the quantizer left as it is, the rate
+    follows the multiplier only weakly, the more so the finer the quantizer: it takes about a
+    factor of 2 for what a QP does, and 4 at low QPs.
+    """
+    qp = whole_qp(crf)
+    octaves_per_qp = min(max(1 + (_USUAL_QP - qp) / 8, 1), 2)
+    return float(2 ** (octaves_per_qp * (crf - qp)))
+
+
 def _command(settings: BaseSettings, size: tuple[int, int], output: Path) -> list[str]:
     try:
         ffmpeg = imageio_ffmpeg.get_ffmpeg_exe()
@@ -73,13 +109,14 @@ def _command(settings: BaseSettings, size: tuple[int, int], output: Path) -> lis
             "the environment variable IMAGEIO_FFMPEG_EXE"
         ) from error
     raw = ["-f", "rawvideo", "-pix_fmt", "yuv420p10le", "-s", f"{size[0]}x{size[1]}"]
-    quality = ["-preset", settings.preset or "faster", "-qp", str(settings.crf), "-qpa", "0"]
+    quality = ["-preset", settings.preset or "faster", "-qp", str(whole_qp(settings.crf))]
+    quality += ["-qpa", "0", "-vvenc-params", ":".join(_params(settings))]
     threads = ["-threads", str(settings.threads)] if settings.threads else []
     return [
         *(ffmpeg, "-v", "warning", "-y"),
         *raw,
         *("-framerate", str(nominal_rate(settings.frame_rate)), "-i", "pipe:0"),
-        *("-c:v", "libvvenc", *quality, "-vvenc-params", _PARAMS, *threads),
+        *("-c:v", "libvvenc", *quality, *threads),
         *("-f", "mp4", str(output)),
     ]
 

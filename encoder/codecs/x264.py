@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,6 +14,8 @@ from ._base import BaseSettings, CodedSize, check_request, encode_with_pyav, qua
 
 _SIZE = CodedSize(multiple=2, minimum=16)
 _SEI = 6
+# A number, since the word is taken for "automatic"; x264 bounds it by half of the longest interval.
+_NEVER = 1 << 29
 _START_CODE = re.compile(rb"\x00?\x00\x00\x01")
 
 
@@ -29,9 +32,16 @@ class X264:
         options = {
             "preset": settings.preset or "medium",
             "crf": str(settings.crf),
-            "x264-params": "keyint=infinite",
+            "x264-params": ":".join(_params()),
         }
-        extradata, packets = encode_with_pyav("libx264", options, frames, settings, size)
+        extradata, packets = encode_with_pyav(
+            "libx264",
+            options,
+            frames,
+            settings,
+            size,
+            forced_keyframes=settings.keyframe_interval,
+        )
         packets[0] = replace(packets[0], data=_without_sei(packets[0].data))
         return BaseStream(
             codec=self.codec,
@@ -42,6 +52,18 @@ class X264:
             extradata=extradata,
             packets=tuple(packets),
         )
+
+
+def _params() -> list[str]:
+    # Keyframes where they are asked for, and not at cuts, which get other intra pictures.
+    params = ["keyint=infinite", f"min-keyint={_NEVER}"]
+    # Its threads work on frames of their own, which costs rate, and more with every thread.
+    params.append("threads=1")
+    if platform.machine() in ("x86_64", "AMD64"):
+        # With AVX-512 its macroblock tree reads memory that nothing has written where a row is
+        # not a multiple of 16 macroblocks: the bytes are then not the same twice.
+        params.append("asm=SSE4.2")
+    return params
 
 
 def _without_sei(annex_b: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from ...runtime.container import Codec
@@ -10,6 +11,10 @@ from ...runtime.payloads import BaseStream
 from ._base import BaseSettings, CodedSize, check_request, encode_with_pyav, quantizer_of
 
 _SIZE = CodedSize(multiple=2, minimum=16)
+# With four threads or more its lookahead estimates motion in another order, and the bytes are
+# others.
+_MOST_THREADS = 3
+_LONGEST_INTERVAL = 1 << 20
 
 
 class X265:
@@ -23,9 +28,13 @@ class X265:
         check_request(frames, settings, self.quantizer_range)
         size = _SIZE.of(settings.format)
         # info=0 leaves out an SEI message with the settings, which costs bytes in every scene.
-        params = ["keyint=-1", "info=0", "log-level=none"]
-        if settings.threads:
-            params.append(f"pools={settings.threads}")
+        params = ["info=0", "log-level=none"]
+        # The least interval is the longest one too: no keyframes at cuts.
+        interval = settings.keyframe_interval or _LONGEST_INTERVAL
+        params += [f"keyint={interval}", f"min-keyint={interval}"]
+        # Frames at a time are by default a matter of the number of cores, and change the bytes.
+        threads = settings.threads or os.cpu_count() or 1
+        params += ["frame-threads=1", f"pools={min(threads, _MOST_THREADS)}"]
         options = {
             "preset": settings.preset or "medium",
             "crf": str(settings.crf),

@@ -13,7 +13,7 @@ from ...decoder.networks import PIXEL_SCALE, RELU6_SCALE, TIERS
 from ...runtime.chunks import StrategyId
 from ...runtime.errors import ModelError
 from ...runtime.frames import PictureFormat, Planes
-from ...runtime.latents import STEPS_Q16, dequantize, step_size
+from ...runtime.latents import dequantize, step_size
 from ...runtime.models import packaged_models, read_models
 from ...runtime.packing import pack, unpack
 from ...runtime.payloads import FrameKind, LatentBody, LatentPacket
@@ -25,12 +25,11 @@ from ...runtime.symbols import (
     choose_scale_index,
     encode_latent,
 )
-from ..analysis import Analysis, load_analysis, weights_path
+from ..analysis import Analysis, load_analysis
+from ..analysis_weights import weights_path
 from ..quality import psnr
 from ..scene import Scene
-from ._base import Candidate, candidate
 
-FINEST_QUALITY = len(STEPS_Q16) - 1
 _BLOCK = 8
 _MULTIPLE = 16
 _LIGHT = {
@@ -123,61 +122,34 @@ class LatentCoder:
         return CodedFrame(latent, unpack(frame, picture), feature)
 
 
-@dataclass(frozen=True)
-class LatentTrial:
-    """A scene in latents; the setting is 63 minus the quality index."""
-
-    coder: LatentCoder
-    strategy: StrategyId
-
-    @property
-    def name(self) -> str:
-        """See `Trial.name`."""
-        return self.strategy.name.lower()
-
-    @property
-    def settings(self) -> tuple[int, int]:
-        """See `Trial.settings`."""
-        return 0, FINEST_QUALITY
-
-    @property
-    def usual_setting(self) -> int:
-        """See `Trial.usual_setting`."""
-        # What there is of these networks is only of use at its lowest rates.
-        return FINEST_QUALITY
-
-    @property
-    def settings_per_octave(self) -> float:
-        """See `Trial.settings_per_octave`."""
-        return 20.0
-
-    def encode(self, scene: Scene, setting: int) -> tuple[Candidate, ...]:
-        """See `Trial.encode`."""
-        quality = FINEST_QUALITY - setting
-        count = len(scene.frames)
-        semantic = self.strategy is StrategyId.SEMANTIC_LATENT
-        order = predicted_order(count) if semantic else interpolated_order(count)
-        last_use = {ref: step for step, frame in enumerate(order) for ref in frame.references}
-        features: dict[int, NDArray[np.uint8]] = {}
-        quality_db = [0.0] * count
-        latents: list[tuple[PlannedFrame, int, Latent]] = []
-        for step, frame in enumerate(order):
-            used = quality
-            if frame.kind is FrameKind.B:
-                used = max(0, quality - _B_QUALITY_OFFSET)
-            source = scene.frames[frame.position]
-            references = [features[reference] for reference in frame.references]
-            coded = self.coder.code(
-                pack(source, _BLOCK, _MULTIPLE), scene.format, frame.kind, references, used
-            )
-            latents.append((frame, used, coded.latent))
-            quality_db[frame.position] = psnr(source, coded.planes).weighted
-            if frame.position in last_use:
-                features[frame.position] = coded.feature
-            for done in [each for each in features if last_use[each] <= step]:
-                del features[done]
-        body = _body(latents, tuple(n.entry.model_id for n in self.coder.light.values()))
-        return (candidate(scene, self.strategy, None, setting, body, quality_db),)
+def code_scene(
+    coder: LatentCoder, strategy: StrategyId, scene: Scene, quality: int
+) -> tuple[LatentBody, list[float]]:
+    """A scene in latents at a quality index, and (6 Y + U + V) / 8 in dB of each frame."""
+    count = len(scene.frames)
+    semantic = strategy is StrategyId.SEMANTIC_LATENT
+    order = predicted_order(count) if semantic else interpolated_order(count)
+    last_use = {ref: step for step, frame in enumerate(order) for ref in frame.references}
+    features: dict[int, NDArray[np.uint8]] = {}
+    quality_db = [0.0] * count
+    latents: list[tuple[PlannedFrame, int, Latent]] = []
+    for step, frame in enumerate(order):
+        used = quality
+        if frame.kind is FrameKind.B:
+            used = max(0, quality - _B_QUALITY_OFFSET)
+        source = scene.frames[frame.position]
+        references = [features[reference] for reference in frame.references]
+        coded = coder.code(
+            pack(source, _BLOCK, _MULTIPLE), scene.format, frame.kind, references, used
+        )
+        latents.append((frame, used, coded.latent))
+        quality_db[frame.position] = psnr(source, coded.planes).weighted
+        if frame.position in last_use:
+            features[frame.position] = coded.feature
+        for done in [each for each in features if last_use[each] <= step]:
+            del features[done]
+    models = tuple(network.entry.model_id for network in coder.light.values())
+    return _body(latents, models), quality_db
 
 
 def predicted_order(count: int) -> list[PlannedFrame]:

@@ -9,94 +9,127 @@ from ...runtime.base import decode_base
 from ...runtime.chunks import Codec, StrategyId
 from ...runtime.container import Limits
 from ...runtime.frames import Planes
-from ...runtime.payloads import ClassicalBody, HybridBody
+from ...runtime.payloads import BaseStream, ClassicalBody, HybridBody
 from ...runtime.scenes import enhance
-from ...runtime.sessions import Network
-from ..codecs import BaseEncoder, BaseSettings
+from ...runtime.upsample import Upsampling
+from ..codecs import BaseSettings, encoder_for
+from ..downscale import downscale, half_size
+from ..quality import psnr
+from ..resources import Resources
 from ..scene import Scene
-from ._base import Candidate, candidate, frame_psnr
+from ._base import Candidate, candidate
 
-# Settings that need about the same bits, and how far the setting goes for half of them: measured on
-# the demo clip, and only the start of a search that measures for itself.
-_USUAL = {Codec.AV1: 45, Codec.H265: 30, Codec.H264: 33, Codec.VVC: 29}
-# At 500 kb/s of the demo clip 10 bits bring 0.11 dB, rounded back by the player, and preset 4
-# instead of 6 another 0.16 dB in 1.7 times the time: benchmarks/av1_settings.py.
-_AV1_BITS, _AV1_PRESET = 10, "4"
+# Settings of about the same slope of quality over bits, and how far the setting goes for half the
+# bits: where searches start that measure for themselves.
+_USUAL = {Codec.AV1: 45.0, Codec.H265: 30.0, Codec.H264: 33.0, Codec.VVC: 29.0}
 _OCTAVE = {Codec.AV1: 10.0, Codec.H265: 6.0, Codec.H264: 6.0, Codec.VVC: 5.5}
+# A base of a quarter of the samples needs so many octaves more of its own for the same bits.
+_HALF_OCTAVES = 1.0
 
 
 @dataclass(frozen=True)
 class StandardTrial:
     """A scene in one standard codec, and the same with the enhancer where it helps.
 
-    `enhancer` None makes `classical` candidates only. Video of 10 bits is never enhanced: the
-    network takes 8.
+    `bit_depth` is that of the coded layer, at least the video's. `preset` is the encoder's own
+    name of a speed. With `upsampling` the layer has half the width and half the height. `enhancer`
+    is a network's model id, "" for `classical` candidates only; video of 10 bits is never
+    enhanced: the network takes 8.
     """
 
-    encoder: BaseEncoder
-    enhancer: Network | None = None
-    threads: int = 0
+    codec: Codec
+    bit_depth: int
+    preset: str | None = None
+    upsampling: Upsampling = Upsampling.NONE
+    enhancer: str = ""
 
     @property
     def name(self) -> str:
         """See `Trial.name`."""
-        return self.encoder.codec.name.lower()
+        half = "" if self.upsampling is Upsampling.NONE else " half"
+        return f"{self.codec.name.lower()} {self.bit_depth}-bit{half}"
 
     @property
-    def settings(self) -> tuple[int, int]:
+    def settings(self) -> tuple[float, float]:
         """See `Trial.settings`."""
-        return self.encoder.quantizer_range
+        return encoder_for(self.codec).quantizer_range
 
     @property
-    def usual_setting(self) -> int:
+    def usual_setting(self) -> float:
         """See `Trial.usual_setting`."""
-        return _USUAL[self.encoder.codec]
+        usual = _USUAL[self.codec]
+        if self.upsampling is Upsampling.NONE:
+            return usual
+        return usual - _HALF_OCTAVES * self.settings_per_octave
 
     @property
     def settings_per_octave(self) -> float:
         """See `Trial.settings_per_octave`."""
-        return _OCTAVE[self.encoder.codec]
+        return _OCTAVE[self.codec]
 
-    def encode(self, scene: Scene, setting: int) -> tuple[Candidate, ...]:
+    def encode(self, scene: Scene, setting: float, resources: Resources) -> tuple[Candidate, ...]:
         """The `classical` candidate, then the `hybrid_semantic` one."""
-        codec = self.encoder.codec
-        settings = BaseSettings(
-            crf=setting,
-            format=scene.format,
-            frame_rate=scene.frame_rate,
-            color=scene.color,
-            bit_depth=_AV1_BITS if codec is Codec.AV1 else scene.format.bit_depth,
-            preset=_AV1_PRESET if codec is Codec.AV1 else None,
-            threads=self.threads,
-        )
-        base = self.encoder.encode(scene.frames, settings)
-        limits = Limits()
+        base = self._base(scene, setting, resources.threads)
+        plain: list[float] = []
 
         def decoded() -> Iterator[Planes]:
-            return decode_base(
-                base,
-                scene.format,
-                frames=len(scene.frames),
-                threads=self.threads,
-                max_pixels=limits.max_pixels,
-            )
+            """The frames without the enhancer; what they score is noted as they pass."""
+            frames = self._decoded(base, scene, resources.threads)
+            for source, planes in zip(scene.frames, frames, strict=True):
+                plain.append(psnr(source, planes, scene.format.bit_depth).weighted)
+                yield planes
 
-        plain = list(decoded())
-        plain_psnr = frame_psnr(scene, plain)
-        made = [
-            candidate(scene, StrategyId.CLASSICAL, codec, setting, ClassicalBody(base), plain_psnr)
-        ]
-        if self.enhancer is not None and scene.format.bit_depth == 8:
-            everywhere = (True,) * len(plain)
-            mended = enhance(iter(plain), everywhere, base, scene.format, self.enhancer)
-            mended_psnr = frame_psnr(scene, mended)
-            pairs = list(zip(mended_psnr, plain_psnr, strict=True))
-            body = HybridBody(
-                base, self.enhancer.entry.model_id, tuple(better > worse for better, worse in pairs)
-            )
-            made.append(
-                candidate(
-                    scene, StrategyId.HYBRID_SEMANTIC, codec, setting, body, [max(p) for p in pairs]
-                )
-            )
+        mended: list[float] = []
+        if self.enhancer and scene.format.bit_depth == 8:
+            network = resources.networks.network(self.enhancer)
+            everywhere = (True,) * len(scene.frames)
+            frames = enhance(decoded(), everywhere, base, scene.format, network)
+            for source, planes in zip(scene.frames, frames, strict=True):
+                mended.append(psnr(source, planes).weighted)
+        else:
+            for _ in decoded():
+                pass
+        made = [self._made(scene, setting, ClassicalBody(base, self.upsampling), plain)]
+        if mended:
+            helped = tuple(after > before for after, before in zip(mended, plain, strict=True))
+            body = HybridBody(base, self.enhancer, helped, upsampling=self.upsampling)
+            best = [max(pair) for pair in zip(mended, plain, strict=True)]
+            made.append(self._made(scene, setting, body, best))
         return tuple(made)
+
+    def _base(self, scene: Scene, setting: float, threads: int) -> BaseStream:
+        frames, picture = scene.frames, scene.format
+        if self.upsampling is not Upsampling.NONE:
+            picture = half_size(scene.format)
+            frames = tuple(downscale(planes, scene.format) for planes in scene.frames)
+        settings = BaseSettings(
+            crf=setting,
+            format=picture,
+            frame_rate=scene.frame_rate,
+            color=scene.color,
+            bit_depth=self.bit_depth,
+            preset=self.preset,
+            threads=threads,
+        )
+        return encoder_for(self.codec).encode(frames, settings)
+
+    def _decoded(self, base: BaseStream, scene: Scene, threads: int) -> Iterator[Planes]:
+        return decode_base(
+            base,
+            scene.format,
+            frames=len(scene.frames),
+            threads=threads,
+            max_pixels=Limits().max_pixels,
+            upsampling=self.upsampling,
+        )
+
+    def _made(
+        self,
+        scene: Scene,
+        setting: float,
+        body: ClassicalBody | HybridBody,
+        frame_psnr: list[float],
+    ) -> Candidate:
+        hybrid = isinstance(body, HybridBody)
+        strategy = StrategyId.HYBRID_SEMANTIC if hybrid else StrategyId.CLASSICAL
+        return candidate(scene, strategy, self.codec, self.name, setting, body, frame_psnr)

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from pathlib import Path
 
+from edgecodec.encoder.laboratory import Failure, Outcome, Request
 from edgecodec.encoder.scene import Scene
+from edgecodec.encoder.scene_file import SceneFile
 from edgecodec.encoder.strategies import Candidate
 from edgecodec.runtime.container import Codec, StrategyId
 from edgecodec.runtime.frames import ColorInfo, PictureFormat, Planes
 
 SMALL = PictureFormat(96, 64)
-Curve = Callable[[int], tuple[int, float]]
+Curve = Callable[[float], tuple[int, float]]
 
 
 def scene_of(planes: Sequence[Planes], picture: PictureFormat = SMALL, index: int = 0) -> Scene:
@@ -22,58 +25,90 @@ def scene_of(planes: Sequence[Planes], picture: PictureFormat = SMALL, index: in
     )
 
 
+def scene_file_of(frames: int = 30, index: int = 0) -> SceneFile:
+    """A scene whose frames nobody will read."""
+    return SceneFile(
+        Path("nowhere.raw"),
+        f"digest {index}",
+        index,
+        index * frames,
+        tuple(range(index * frames, (index + 1) * frames)),
+        SMALL,
+        Fraction(30),
+        ColorInfo(),
+    )
+
+
 def made(
     bits: int,
     *frame_psnr: float,
     codec: Codec | None = Codec.H264,
     strategy: StrategyId = StrategyId.CLASSICAL,
-    setting: int = 30,
+    trial: str = "h264 8-bit",
+    setting: float = 30.0,
     body: bytes = b"",
+    frame_scores: tuple[float, ...] = (),
 ) -> Candidate:
     """A candidate of that size and quality."""
-    return Candidate(strategy, codec, setting, bits, frame_psnr or (30.0,), body)
+    psnr = frame_psnr or (30.0,)
+    return Candidate(strategy, codec, trial, setting, bits, psnr, body, frame_scores)
 
 
-@dataclass
+@dataclass(frozen=True)
 class FakeTrial:
-    """A trial that computes (bits, PSNR in dB) from the setting, and remembers what it was asked.
+    """A trial that computes (bits a frame, PSNR in dB) from the setting."""
 
-    `codec` None makes `semantic_latent` candidates. `asked` has (setting, frames of the scene).
-    """
-
-    curve: Curve
+    name: str
+    curve: Curve = field(repr=False)
     codec: Codec | None = Codec.H264
     strategy: StrategyId = StrategyId.CLASSICAL
-    settings: tuple[int, int] = (0, 51)
-    usual_setting: int = 26
+    settings: tuple[float, float] = (0.0, 51.0)
+    usual_setting: float = 26.0
     settings_per_octave: float = 6.0
-    asked: list[tuple[int, int]] = field(default_factory=list)
 
-    @property
-    def name(self) -> str:
-        return (self.codec or self.strategy).name.lower()
-
-    def encode(self, scene: Scene, setting: int) -> tuple[Candidate, ...]:
-        frames = len(scene.frames)
-        self.asked.append((setting, frames))
+    def encode(
+        self, scene: Scene | SceneFile, setting: float, resources: object
+    ) -> tuple[Candidate, ...]:
+        frames = len(scene.pts)
         bits, psnr = self.curve(setting)
         return (
             Candidate(
                 self.strategy,
                 self.codec,
+                self.name,
                 setting,
                 bits * frames,
                 (psnr,) * frames,
-                bytes([setting]),
+                repr((self.name, setting)).encode(),
             ),
         )
 
 
-def halving(every: float = 6.0, bits: int = 100_000, db: float = 50.0) -> Curve:
-    """A frame's bits halve every so many settings, at 3 dB each time: constant `trade`."""
+@dataclass
+class FakeLaboratory:
+    """Runs fake trials at once and remembers what was asked: (scene, trial, setting)."""
 
-    def curve(setting: int) -> tuple[int, float]:
+    broken: frozenset[str] = frozenset()
+    asked: list[tuple[int, str, float]] = field(default_factory=list)
+
+    def run(self, scene: SceneFile, requests: Sequence[Request]) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        for request in requests:
+            self.asked.append((scene.index, request.trial.name, request.setting))
+            if request.trial.name in self.broken:
+                outcomes.append(Failure("it broke"))
+            else:
+                outcomes.append(request.trial.encode(scene, request.setting, None))  # type: ignore[arg-type]
+        return outcomes
+
+
+def halving(
+    every: float = 6.0, bits: int = 100_000, db: float = 50.0, per_octave: float = 3.0
+) -> Curve:
+    """A frame's bits halve every so many settings, and each time that much quality goes."""
+
+    def curve(setting: float) -> tuple[int, float]:
         octaves = setting / every
-        return max(1, round(bits * 2**-octaves)), db - 3 * octaves
+        return max(1, round(bits * 2**-octaves)), db - per_octave * octaves
 
     return curve

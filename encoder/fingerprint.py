@@ -1,0 +1,32 @@
+"""What a trial's result depends on beside the scene, the trial and its setting."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+_OURS = Path(__file__).parent
+# The code that encodes and that decodes again, and the networks. (Found beside this package: the
+# folders are siblings, in a checkout and where it is installed.)
+_SOURCES = ("strategies", "codecs", "weights", "../runtime", "../runtime/scenes")
+_CODECS = ("av", "imageio-ffmpeg", "onnxruntime")
+
+
+@cache
+def fingerprint() -> str:
+    """A hash of the code, networks and libraries that trials run on."""
+    digest = hashlib.sha256()
+    for package in _CODECS:
+        try:
+            digest.update(f"{package} {version(package)}\n".encode())
+        except PackageNotFoundError:
+            digest.update(f"no {package}\n".encode())
+    for folder in _SOURCES:
+        for path in sorted((_OURS / folder).glob("*.*")):
+            if path.suffix in (".py", ".safetensors", ".npy"):
+                digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
+    for path in sorted((_OURS / "../runtime/networks").glob("*/manifest.json")):
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()

@@ -1,0 +1,173 @@
+"""Where trials run: each once, and what goes wrong costs only itself."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from edgecodec.encoder.laboratory import Failure, Laboratory, Request, usual_jobs, usual_threads
+from edgecodec.encoder.scene_file import SceneFile, write_scene
+from edgecodec.encoder.store import TrialStore
+from edgecodec.encoder.strategies import StandardTrial
+from edgecodec.encoder.targets import Metric
+from edgecodec.runtime.container import Codec
+
+from .fakes import scene_of
+
+H264 = StandardTrial(Codec.H264, 8, "ultrafast")
+
+# In a module that other processes can import.
+BROKEN = """
+import os
+from dataclasses import dataclass
+
+@dataclass(frozen=True)
+class Broken:
+    how: str
+    name = "broken"
+
+    def encode(self, scene, setting, resources):
+        if self.how == "dies":
+            os._exit(7)
+        if self.how == "raises":
+            raise ValueError("no such luck")
+        return ()
+"""
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> SceneFile:
+    folder = tmp_path / "scene"
+    folder.mkdir()
+    random = np.random.default_rng(3)
+    shapes = ((64, 96), (32, 48), (32, 48))
+    frames = [
+        tuple(random.integers(0, 255, shape).astype(np.uint8) for shape in shapes) for _ in range(4)
+    ]
+    return write_scene(scene_of(frames), folder)
+
+
+@pytest.fixture
+def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type]:
+    (tmp_path / "broken_trial.py").write_text(BROKEN)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    import broken_trial  # type: ignore[import-not-found]
+
+    yield broken_trial.Broken
+
+
+def laboratory(folder: Path, jobs: int = 1, metric: Metric = Metric.PSNR) -> Laboratory:
+    return Laboratory(TrialStore(folder / "trials"), jobs, 1, metric)
+
+
+def test_a_trial_is_encoded_once_whoever_asks(
+    tmp_path: Path, scene: SceneFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoded: list[float] = []
+    encode = StandardTrial.encode
+
+    def spy(self, scene, setting, resources):
+        encoded.append(setting)
+        return encode(self, scene, setting, resources)
+
+    monkeypatch.setattr(StandardTrial, "encode", spy)
+    with laboratory(tmp_path) as lab:
+        first, second = lab.run(scene, [Request(H264, 30.0), Request(H264, 31.25)])
+        assert lab.run(scene, [Request(H264, 30.0)]) == [first]
+        assert lab.encodes == 2
+    with laboratory(tmp_path) as lab:
+        assert lab.run(scene, [Request(H264, 31.25)]) == [second]
+        assert lab.encodes == 1
+    assert encoded == [30.0, 31.25]
+    assert not isinstance(first, Failure)
+    assert not isinstance(second, Failure)
+    assert second[0].bits < first[0].bits
+
+
+def test_what_a_trial_depends_on_tells_it_from_others(tmp_path: Path, scene: SceneFile) -> None:
+    with laboratory(tmp_path) as lab:
+        lab.run(scene, [Request(H264, 30.0), Request(H264, 30.0, head=2)])
+        lab.run(scene, [Request(StandardTrial(Codec.H264, 8, "superfast"), 30.0)])
+        assert lab.encodes == 3
+        (head,) = lab.run(scene, [Request(H264, 30.0, head=2)])
+        assert not isinstance(head, Failure)
+        assert len(head[0].frame_psnr) == 2
+    assert len(list((tmp_path / "trials").iterdir())) == 3
+
+
+def test_processes_make_what_this_one_makes(tmp_path: Path, scene: SceneFile) -> None:
+    requests = [
+        Request(H264, 30.0),
+        Request(H264, 35.0),
+        Request(StandardTrial(Codec.H265, 10), 30.0),
+    ]
+    with laboratory(tmp_path / "one") as lab:
+        here = lab.run(scene, requests)
+    with laboratory(tmp_path / "many", jobs=2) as lab:
+        there = lab.run(scene, requests)
+    for one, other in zip(here, there, strict=True):
+        assert not isinstance(one, Failure)
+        assert not isinstance(other, Failure)
+        assert [(e.bits, e.frame_psnr, e.read_body()) for e in one] == [
+            (e.bits, e.frame_psnr, e.read_body()) for e in other
+        ]
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_trial_that_fails_costs_only_itself(
+    tmp_path: Path, scene: SceneFile, broken: type, jobs: int
+) -> None:
+    ways = ["raises", "nothing"] + ["dies"] * (jobs > 1)
+    with laboratory(tmp_path, jobs) as lab:
+        outcomes = lab.run(
+            scene, [*(Request(broken(how), 30.0) for how in ways), Request(H264, 30.0)]
+        )
+        *failed, good = outcomes
+        assert not isinstance(good, Failure)
+        reasons = [each.reason for each in failed if isinstance(each, Failure)]
+    assert reasons[:2] == ["ValueError: no such luck", "it cannot code this scene"]
+    assert [reason for reason in reasons[2:] if "died (exit code 7)" not in reason] == []
+    assert len(reasons) == len(ways)
+
+
+def test_closing_ends_whoever_waits(tmp_path: Path, scene: SceneFile) -> None:
+    """As at an interruption: a thread that waits for a trial does not wait for ever."""
+    slow = Request(StandardTrial(Codec.AV1, 10, "0"), 20.0)
+    lab = laboratory(tmp_path, jobs=2)
+    ended: list[BaseException | None] = []
+
+    def wait() -> None:
+        try:
+            lab.run(scene, [slow] * 1)
+            ended.append(None)
+        except BaseException as error:
+            ended.append(error)
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    lab.close()
+    thread.join(60)
+    assert not thread.is_alive()
+    assert len(ended) == 1
+
+
+@pytest.mark.parametrize("metric", [Metric.SSIM, Metric.VMAF])
+def test_candidates_are_scored_by_what_is_aimed_at(
+    tmp_path: Path, scene: SceneFile, metric: Metric
+) -> None:
+    with laboratory(tmp_path, metric=metric) as lab:
+        fine, coarse = lab.run(scene, [Request(H264, 10.0), Request(H264, 45.0)])
+    assert not isinstance(fine, Failure)
+    assert not isinstance(coarse, Failure)
+    assert len(fine[0].frame_scores) == 4
+    assert fine[0].score > coarse[0].score
+    assert fine[0].scores != fine[0].frame_psnr
+    assert fine[0].score <= (1 if metric is Metric.SSIM else 100)
+
+
+def test_jobs_and_threads_follow_the_cores() -> None:
+    assert usual_jobs() >= 2
+    assert usual_threads(1) >= usual_threads(4) >= 1
