@@ -12,8 +12,8 @@ import numpy as np
 from av.codec.codec import UnknownCodecError
 from av.codec.context import Flags
 from av.stream import Stream
-from av.video.frame import PictureType
 from av.video.codeccontext import VideoCodecContext
+from av.video.frame import PictureType
 from numpy.typing import NDArray
 
 from ...runtime.av_planes import PIXEL_FORMATS, pad_planes, to_video_frame
@@ -21,6 +21,7 @@ from ...runtime.container import Codec
 from ...runtime.errors import EdgecodecError, UnsupportedError
 from ...runtime.frames import ColorInfo, PictureFormat, Plane, Planes
 from ...runtime.payloads import BasePacket, BaseStream
+from .scheduling import usual_scheduling
 
 # Rates outside of this are refused by some encoders, and mean nothing to a constant quality.
 _LOWEST_RATE_HZ, _HIGHEST_RATE_HZ = 1, 240
@@ -180,6 +181,8 @@ def encode_with_pyav(
     context.color_range = 2 if color.full_range else 1
     coded: list[av.Packet[Stream]] = []
     try:
+        with usual_scheduling():
+            context.open()
         pictures = coded_pictures(frames, settings, size, settings.bit_depth)
         for index, planes in enumerate(pictures):
             picture = to_video_frame(planes, settings.bit_depth)

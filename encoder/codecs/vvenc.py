@@ -32,8 +32,6 @@ _TAIL_CHARACTERS = 800
 # Longer than any scene.
 _LONGEST_INTERVAL = 65536
 _TEMPORAL_LAYERS = 7
-# From here on, the rate depends on the Lagrange multiplier as strongly as it ever does.
-_USUAL_QP = 30
 # Parameter sets are in the global header already; a delimiter before each frame is of no use.
 _NEEDLESS_UNITS = {14: "VPS", 15: "SPS", 16: "PPS", 20: "access unit delimiter"}
 
@@ -92,11 +90,11 @@ def lambda_factor(crf: float) -> float:
     """What to scale the Lagrange multiplier by at `whole_qp`, 1 for a whole crf.
 
     A QP more is a multiplier 2^(1/3) times as high. With the quantizer left as it is, the rate
-    follows the multiplier only weakly, the more so the finer the quantizer: it takes about a
-    factor of 2 for what a QP does, and 4 at low QPs.
+    follows the multiplier only weakly, and more weakly the finer the quantizer: for as much as a
+    whole QP it would take a factor of 2 at QP 32, 3.4 at 20. Measured, as are the bounds.
     """
     qp = whole_qp(crf)
-    octaves_per_qp = min(max(1 + (_USUAL_QP - qp) / 8, 1), 2)
+    octaves_per_qp = min(max(1 + (32 - qp) / 16, 0.7), 1.8)
     return float(2 ** (octaves_per_qp * (crf - qp)))
 
 
