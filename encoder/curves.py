@@ -100,4 +100,5 @@ def _unscale(values: NDArray[np.floating], metric: Metric) -> NDArray[np.floatin
     if metric is Metric.SSIM:
         ssim: NDArray[np.floating] = 1 - 10 ** (-values / 10)
         return ssim
-    return np.minimum(values, 100.0)
+    capped: NDArray[np.floating] = np.minimum(values, 100.0)
+    return capped

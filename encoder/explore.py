@@ -83,9 +83,10 @@ class Exploration:
     skipped: list[str] = field(default_factory=list)
 
     def everything(self, trials: Sequence[Trial], around: Sequence[float]) -> None:
-        """All trials at several places around `octaves`; nothing is dropped."""
+        """All trials at each of these distances from `octaves`; nothing is dropped."""
         for offset in around:
             self._try(trials, self.octaves + offset)
+        self._settle()
 
     def pruned(self, trials: Sequence[Trial], scene_class: SceneClass) -> None:
         """The trials that the class leaves, and of these the ones that keep up."""

@@ -14,7 +14,7 @@ from .strategies import Candidate
 from .targets import Metric
 
 # How much of the tolerance a choice may be short of a score.
-_SHORT = 0.8
+_SHORT = 0.95
 
 
 class Goal(Protocol):
@@ -63,8 +63,9 @@ class Budget:
 
     def off(self, chosen: Sequence[Candidate]) -> float:
         """See `Goal.off`."""
-        share = sum(each.bits for each in chosen) / self.aim - 1
-        return share / ((self.over + self.under) / 2)
+        # What is left for the scenes may be nothing, or less.
+        unit = max(1.0, self.bits) * (self.over + self.under) / 2
+        return (sum(each.bits for each in chosen) - self.aim) / unit
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
-from multiprocessing import get_context
+from multiprocessing import get_context, resource_tracker
 from threading import Lock
 from types import TracebackType
 from typing import Self
@@ -63,10 +64,12 @@ class Laboratory:
         self._asked: set[str] = set()
         self._pool: ProcessPool | None = None
         if jobs > 1:
-            # Not forked: this process has threads, and so have the codecs.
-            self._pool = ProcessPool(
-                max_workers=jobs, initializer=_ignore_interrupts, context=get_context("spawn")
-            )
+            with _without_interrupts():
+                # Not forked: this process has threads, and so have the codecs.
+                self._pool = ProcessPool(
+                    max_workers=jobs, initializer=_ignore_interrupts, context=get_context("spawn")
+                )
+                self._pool.schedule(_ignore_interrupts)  # starts it
 
     def __enter__(self) -> Self:
         return self
@@ -166,6 +169,22 @@ def _resources(threads: int) -> Resources:
 def _ignore_interrupts() -> None:
     """Ctrl-C reaches every process of a terminal: the first one ends the others in order."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Within it threads and processes begin that will never be interrupted, not even before they
+    could say so: what begins inherits what is blocked, and Ctrl-C comes through afterwards."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    # It would unblock interrupts if it began within.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def usual_jobs() -> int:

@@ -71,9 +71,11 @@ class ScenePasses:
                 count += 1
                 if not wanted(scene.index):
                     continue
-                if scene.index not in self._at_hand:
-                    self._at_hand[scene.index] = write_scene(scene, self._folder)
-                yield self._at_hand[scene.index]
+                number = scene.index
+                if number not in self._at_hand:
+                    self._at_hand[number] = write_scene(scene, self._folder)
+                del scene  # its frames are on disk now
+                yield self._at_hand[number]
         self._scenes = count
 
     def _forget_all_but(self, at_work: set[int]) -> None:

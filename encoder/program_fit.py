@@ -29,10 +29,14 @@ from .still_fit import fit_still
 
 # In shorter scenes a picture is most of the bits whatever is done.
 _FEWEST_FRAMES = 6
-_LOOKS = 5
-_LOOK_GAP = 4
+_LOOKS = 7
+_STILL_GAP, _MOVED_GAP = 2, 4
+# Of the looks, for changes at once and the ends of fades may lie in some.
+_MOST_BENT = 4
+_MOST_UNEXPLAINED = 2
 # Levels of 8 bits that a block's mean may bend by over three frames, and deviations of the noise.
 _BEND, _BEND_DEVIATIONS = 8.0, 7.0
+_MOST_NOISE = 4.0
 _MOVE_TOLERANCE_SAMPLES = 0.12
 _GAIN_TOLERANCE = 0.004
 _STEADY_GAIN = 0.05
@@ -53,33 +57,35 @@ def fit_program(scene: Scene) -> Program | None:
     return program
 
 
-def _looks(count: int, frames_each: int) -> Iterator[list[int]]:
-    """Numbers of a few frames, some apart, at a few places of the scene."""
-    gap = max(1, min(_LOOK_GAP, (count - 1) // (frames_each - 1)))
+def _looks(count: int, frames_each: int, gap: int) -> Iterator[list[int]]:
+    """Numbers of a few frames, up to `gap` apart, at a few places of the scene."""
+    gap = max(1, min(gap, (count - 1) // (frames_each - 1)))
     span = gap * (frames_each - 1)
     for start in np.linspace(0, count - 1 - span, _LOOKS).astype(int):
         yield [int(start) + gap * number for number in range(frames_each)]
 
 
 def _looks_still(frames: Sequence[Planes], picture: PictureFormat) -> bool:
-    """Whether most looks show no change, or one that is even, as in a fade."""
-    votes = []
-    for numbers in _looks(len(frames), 3):
+    """Whether many looks show no change, or one that is even, as in a fade."""
+    bent = 0
+    for numbers in _looks(len(frames), 3, _STILL_GAP):
         before, now, after = (block_means(frames[number], picture) for number in numbers)
         bend = before - 2 * now + after
-        noise = float(np.sqrt((bend * bend).mean()))
-        votes.append(float(np.abs(bend).max()) <= max(_BEND, _BEND_DEVIATIONS * noise))
-    return sum(votes) > _LOOKS // 2
+        noise = min(_MOST_NOISE, float(np.sqrt((bend * bend).mean())))
+        bent += float(np.abs(bend).max()) > max(_BEND, _BEND_DEVIATIONS * noise)
+        if bent > _MOST_BENT:
+            return False
+    return True
 
 
 def _looks_moved(frames: Sequence[Planes], picture: PictureFormat) -> bool:
     """Whether most looks are two views of one picture."""
     failures = 0
-    for numbers in _looks(len(frames), 2):
+    for numbers in _looks(len(frames), 2, _MOVED_GAP):
         first, second = (Pyramid(frames[number], picture) for number in numbers)
         view = find(first, second)
         failures += view is None or unexplained(first, second, view) > UNEXPLAINED
-        if failures > _LOOKS // 2:
+        if failures > _MOST_UNEXPLAINED:
             return False
     return True
 
@@ -136,7 +142,7 @@ def _fade_colour(
     y, u, v = ((low - share * high) / (1 - share) for low, high in zip(dark, bright, strict=True))
     known = gains > _STEADY_GAIN
     missing = 1 - gains[known]
-    if share and float(missing @ missing):
+    if share > _DARK_GAIN and float(missing @ missing):
         scale = 1 << picture.bit_depth - 8
         y = scale * float(missing @ np.array(offsets)[known]) / float(missing @ missing)
     top = (1 << picture.bit_depth) - 1

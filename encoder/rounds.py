@@ -31,7 +31,8 @@ _USUAL_ROUNDS = 3
 _WORST_CRF, _CRF_PER_QUALITY, _USUAL_CRF, _CRF_PER_OCTAVE = 63.0, 0.5, 45.0, 10.0
 # Of examples/media/bbb_720p.mp4 at AV1's usual setting (SVT-AV1 preset 4, 10 bits, 60 frames).
 _DEMO_BITS_PER_PIXEL = 0.0237
-_EXHAUSTIVE_OCTAVES = (-1.0, 0.0, 1.0)
+# Where an exhaustive search that is to be steered looks at every way.
+_STEERED_AROUND = (-1.0, 0.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -75,11 +76,12 @@ class Rounds:
             self._progress.begin("looking", 0)
             looks = self._passes.each(_look, lambda _: True, self._progress.advance)
         octaves = _octaves(target, duration_s, looks)
-        rounds = 1 if isinstance(target, QualityTarget) else _USUAL_ROUNDS
-        self._progress.begin("trials", rounds)
+        steered = not isinstance(target, QualityTarget)
+        around = _STEERED_AROUND if steered else (0.0,)
+        self._progress.begin("trials", _USUAL_ROUNDS if steered else 1)
 
         def work(scene: SceneFile) -> Explored:
-            return self._explored(scene, looks.get(scene.index), octaves)
+            return self._explored(scene, looks.get(scene.index), octaves, around)
 
         explored = self._passes.each(work, lambda _: True, self._progress.advance)
         return [explored[number] for number in sorted(explored)]
@@ -100,7 +102,9 @@ class Rounds:
                 known[number] = known[number].with_more(made, skipped)
         return known
 
-    def _explored(self, scene: SceneFile, look: _Look | None, octaves: float) -> Explored:
+    def _explored(
+        self, scene: SceneFile, look: _Look | None, octaves: float, around: Sequence[float]
+    ) -> Explored:
         opened = scene.open()
         scene_class = (
             look.scene_class
@@ -112,7 +116,7 @@ class Rounds:
             scene, self._laboratory, self._possible.wanted, self._metric, octaves
         )
         if self._search is Search.EXHAUSTIVE:
-            exploration.everything(trials, _EXHAUSTIVE_OCTAVES)
+            exploration.everything(trials, around)
         else:
             exploration.pruned(trials, scene_class)
         if not exploration.made:

@@ -39,11 +39,16 @@ class _Forecast:
         """Whether the entry after this one is of the same trial."""
         return self.requests[entry].trial == self.requests[entry + 1].trial
 
-    def cheapest_reaching(self, mean: float) -> int:
-        enough = np.flatnonzero(self.score >= mean * self.frames)
+    def cheapest_near(self, mean: float) -> int:
+        """The cheapest entry that reaches the mean, or the step below it if that is nearer."""
+        short = self.score - mean * self.frames
+        enough = np.flatnonzero(short >= 0)
         if len(enough) == 0:
             return int(np.argmax(self.score))
-        return int(enough[np.argmin(self.bits[enough])])
+        pick = int(enough[np.argmin(self.bits[enough])])
+        if pick + 1 < len(short) and self.follows(pick) and -short[pick + 1] < short[pick]:
+            return pick + 1
+        return pick
 
 
 def next_requests(
@@ -113,12 +118,14 @@ class _Solution:
 def _solve(forecasts: Sequence[_Forecast], goal: Goal) -> _Solution | None:
     """Where the forecasts meet the goal together, None where there is nothing to meet."""
     if isinstance(goal, EachScore):
-        return _Solution([each.cheapest_reaching(goal.aim) for each in forecasts], 0.0)
+        return _Solution([each.cheapest_near(goal.aim) for each in forecasts], 0.0)
     if isinstance(goal, Budget):
         amounts, most = [each.bits for each in forecasts], goal.aim
+        spare = goal.bits * (1 + goal.over) - most
     elif isinstance(goal, MeanScore):
         amounts = [each.score for each in forecasts]
-        most = goal.aim * sum(each.frames for each in forecasts)
+        frames = sum(each.frames for each in forecasts)
+        most, spare = goal.aim * frames, goal.tolerance * frames
     else:
         return None
 
@@ -158,6 +165,15 @@ def _solve(forecasts: Sequence[_Forecast], goal: Goal) -> _Solution | None:
             if 0 < more <= room:
                 picks[number] = finer_too
                 room -= more
+    # One step beyond the aim may be nearer to it than none.
+    beyond_room: dict[float, int] = {}
+    for number, pick in enumerate(picks):
+        if pick > 0 and forecasts[number].follows(pick - 1):
+            more = float(amounts[number][pick - 1] - amounts[number][pick])
+            if room < more < 2 * room and more - room <= spare:
+                beyond_room[more] = number
+    if beyond_room:
+        picks[beyond_room[min(beyond_room)]] -= 1
     return _Solution(picks, high)
 
 

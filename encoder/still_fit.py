@@ -23,6 +23,8 @@ _NOISE_SAMPLES = 24
 # its deviation in a block's mean.
 _ALIKE, _ALIKE_DEVIATIONS = 3.0, 7.0
 _ALIKE_RMS, _ALIKE_RMS_DEVIATIONS = 0.15, 1.3
+# More than this, in a block's mean, is no noise.
+_MOST_NOISE = 1.5
 _FLAT = 0.6
 _WEIGHT_TOLERANCE = 0.004
 # A part of a picture this small says too little of what it fades from.
@@ -43,6 +45,7 @@ class _Alike:
         middles = np.unique(np.linspace(1, len(means) - 2, _NOISE_SAMPLES).astype(int))
         bends = (means[n - 1] - 2 * means[n] + means[n + 1] for n in middles)
         deviation = float(np.median([np.sqrt((bend * bend).mean() / 6) for bend in bends]))
+        deviation = min(deviation, _MOST_NOISE)
         return cls(
             max(_ALIKE, _ALIKE_DEVIATIONS * deviation),
             max(_ALIKE_RMS, _ALIKE_RMS_DEVIATIONS * deviation),

@@ -23,11 +23,12 @@ STRATEGIES = {
 }
 _LATENT = (StrategyId.SEMANTIC_LATENT, StrategyId.I_FRAME_INTERPOLATION)
 _PRESETS = {
-    Effort.FAST: {Codec.AV1: "6", Codec.VVC: "faster", Codec.H265: "medium", Codec.H264: "medium"},
-    Effort.NORMAL: {Codec.AV1: "4", Codec.VVC: "medium", Codec.H265: "slow", Codec.H264: "slow"},
-    Effort.HIGH: {Codec.AV1: "2", Codec.VVC: "slow", Codec.H265: "slower", Codec.H264: "veryslow"},
+    Effort.FAST: {Codec.AV1: "4", Codec.VVC: "fast", Codec.H265: "medium", Codec.H264: "medium"},
+    Effort.NORMAL: {Codec.AV1: "2", Codec.VVC: "medium", Codec.H265: "slow", Codec.H264: "slow"},
+    Effort.HIGH: {Codec.AV1: "1", Codec.VVC: "slow", Codec.H265: "slower", Codec.H264: "veryslow"},
 }
-# The depths that a video of 8 bits may be coded in. H.264 in 10 bits plays on few devices.
+# The depths that a video of 8 bits may be coded in. H.264 in 10 bits plays on few devices: only
+# video that has them is coded so.
 _DEPTHS = {Codec.AV1: (10, 8), Codec.VVC: (10,), Codec.H265: (10, 8), Codec.H264: (8,)}
 # Half of less than this leaves nothing to code.
 _SMALLEST_HALVED = 128
@@ -92,7 +93,7 @@ def ways(
     trials += [LatentTrial(each, tier, device) for each in _LATENT if each in neural]
     if not trials:
         raise UnsupportedError(
-            f"{', '.join(strategies)}: no standard codec is allowed, and it needs one"
+            f"{', '.join(strategies) or 'auto'}: no standard codec is allowed, and it needs one"
         )
     return Ways(wanted, tuple(trials), tuple(notes))
 
@@ -107,8 +108,7 @@ def _standard(
         StandardTrial(codec, depth, _PRESETS[effort][codec], size, enhancer)
         for size in sizes
         for codec in codecs
-        for depth in _DEPTHS[codec]
-        if depth >= picture.bit_depth
+        for depth in (_DEPTHS[codec] if picture.bit_depth == 8 else (picture.bit_depth,))
     ]
 
 

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from edgecodec.encoder.media import open_source
 from edgecodec.encoder.quality import psnr
+from edgecodec.encoder.vmaf import VmafMeter
 from edgecodec.evaluation.anchors import (
     SVTAV1_PRESET_6,
     X265_MEDIUM,
@@ -52,7 +53,6 @@ from edgecodec.evaluation.report_images import compare_frame
 from edgecodec.evaluation.results import write_results
 from edgecodec.evaluation.rows import anchor_row, curve_point, measure_stream
 from edgecodec.evaluation.steps import Steps
-from edgecodec.evaluation.vmaf import VmafMeter
 from edgecodec.runtime.errors import EdgecodecError
 from edgecodec.runtime.frames import Planes
 from rich.console import Console
@@ -100,7 +100,15 @@ class Run:
         stream.parent.mkdir(parents=True, exist_ok=True)
         clip = self.options.clip
         return self.edgecodec.run_json(
-            "encode", clip, "-o", stream, *choices, "--force", needs=ENCODE_NAMES
+            "encode",
+            clip,
+            "-o",
+            stream,
+            "--effort",
+            "fast",
+            *choices,
+            "--force",
+            needs=ENCODE_NAMES,
         )
 
     def show(self, name: str, frames: Sequence[Planes]) -> None:

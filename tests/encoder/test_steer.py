@@ -15,7 +15,7 @@ from edgecodec.encoder.steer import next_requests
 from edgecodec.encoder.strategies import Candidate
 from edgecodec.encoder.targets import Metric
 
-from .fakes import Curve, FakeLaboratory, FakeTrial, scene_file_of
+from .fakes import Curve, FakeLaboratory, FakeTrial, halving, scene_file_of
 
 FRAMES = 30
 
@@ -162,3 +162,17 @@ def test_explored_grows_without_losing_anything() -> None:
     more = scene.with_more(scene.candidates, ["said"])
     assert more.candidates == scene.candidates * 2
     assert replace(more, candidates=scene.candidates, skipped=()) == scene
+
+
+@pytest.mark.parametrize("every", [5.5, 6.0, 10.0])
+def test_one_scene_ends_on_the_nearest_step_of_its_settings(every: float) -> None:
+    """Not on the last one before the aim: a step is 3 % of the bits or 0.13 dB."""
+    curve = halving(every, bits=round(100_000 * 2 ** (26 / every)), db=37 + 3 * 26 / every)
+    for twelfth in range(12):
+        wanted = FRAMES * 100_000 * 2 ** (0.5 + twelfth / 12 / every)
+        chosen, _, _ = steered([[curve]], Budget(wanted, 0.02, 0.02))
+        assert total(chosen) == pytest.approx(wanted, rel=0.022)
+        db = 36.0 + twelfth / 12 * 3 / every
+        for goal in (MeanScore(db, 0.07), EachScore(db, 0.07)):
+            chosen, _, _ = steered([[curve]], goal)
+            assert chosen[0].score == pytest.approx(db, abs=0.08)
