@@ -10,7 +10,8 @@ from pathlib import Path
 _OURS = Path(__file__).parent
 # The code that encodes and that decodes again, and the networks. (Found beside this package: the
 # folders are siblings, in a checkout and where it is installed.)
-_SOURCES = ("strategies", "codecs", "weights", "../runtime", "../runtime/scenes")
+_SOURCES = ("strategies", "codecs", "programs", "weights", "../runtime", "../runtime/scenes")
+_MODULES = ("downscale.py", "quality.py", "scoring.py", "vmaf.py")
 _CODECS = ("av", "imageio-ffmpeg", "onnxruntime")
 
 
@@ -23,10 +24,12 @@ def fingerprint() -> str:
             digest.update(f"{package} {version(package)}\n".encode())
         except PackageNotFoundError:
             digest.update(f"no {package}\n".encode())
+    files = [_OURS / name for name in _MODULES]
     for folder in _SOURCES:
-        for path in sorted((_OURS / folder).glob("*.*")):
-            if path.suffix in (".py", ".safetensors", ".npy"):
-                digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
+        files += sorted((_OURS / folder).glob("*.*"))
+    for path in files:
+        if path.suffix in (".py", ".safetensors", ".npy"):
+            digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
     for path in sorted((_OURS / "../runtime/networks").glob("*/manifest.json")):
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()

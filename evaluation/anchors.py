@@ -96,9 +96,9 @@ def encode_anchor(
 ) -> AnchorEncode:
     """Encode the whole clip as one sequence.
 
-    A keyframe is forced every `keyframe_interval` frames; 0 forces the first only, which is the
-    interval within edgecodec's scenes too. More are the encoder's own, at scene cuts. `threads`
-    0 lets the encoder choose. Errors as for `BaseEncoder.encode`.
+    Every `keyframe_interval`th frame is a keyframe; with 0 only the first is, as within
+    edgecodec's scenes, and encoders may use intra pictures that are none at cuts. `threads` 0 lets
+    the encoder choose. Errors as for `BaseEncoder.encode`.
     """
     settings = BaseSettings(
         crf=crf,

@@ -20,7 +20,7 @@ from .container import (
     StrategyId,
 )
 from .errors import EdgecodecError
-from .payloads import ClassicalBody, HybridBody, LatentBody, parse_body
+from .payloads import ClassicalBody, HybridBody, LatentBody, ProceduralBody, parse_body
 
 
 @dataclass(frozen=True)
@@ -133,6 +133,8 @@ def _scene(header: Header, entry: IndexEntry, chunk: Chunk, limits: Limits) -> S
         enhanced, models = sum(body.enhanced), (body.enhancer,)
     if isinstance(body, LatentBody):
         models = body.models
+    if isinstance(body, ProceduralBody) and body.stills:
+        codec = body.stills[0].stream.codec
     return SceneSummary(
         chunk.start_frame,
         float(chunk.pts[0] * header.time_base),

@@ -11,8 +11,7 @@ from ...runtime.frames import PictureFormat
 from ...runtime.procedural import ProceduralBody, Still
 from ...runtime.scenes import SceneContext, decode_procedural
 from ..codecs import BaseSettings, encoder_for
-from ..program import Picture, Program
-from ..program_fit import fit_program
+from ..programs import Picture, Program, fit_program
 from ..resources import Resources
 from ..scene import Scene
 from ._base import Candidate, candidate, frame_psnr

@@ -7,15 +7,17 @@ from collections.abc import Iterator
 from ..container import Chunk
 from ..errors import BitstreamError
 from ..frames import Planes
-from ..payloads import ClassicalBody, HybridBody, parse_body
+from ..payloads import ClassicalBody, HybridBody, ProceduralBody, parse_body
 from ._context import SceneContext
 from .classical import decode_classical
 from .hybrid import condition_planes, decode_hybrid, enhance
 from .latent import decode_latents, latent_shape
+from .procedural import decode_procedural
 
 __all__ = [
     "SceneContext",
     "condition_planes",
+    "decode_procedural",
     "decode_scene",
     "enhance",
     "latent_shape",
@@ -34,6 +36,8 @@ def decode_scene(chunk: Chunk, context: SceneContext) -> Iterator[Planes]:
         decoded = decode_classical(body, frames, context)
     elif isinstance(body, HybridBody):
         decoded = decode_hybrid(body, frames, context)
+    elif isinstance(body, ProceduralBody):
+        decoded = decode_procedural(body, context)
     else:
         decoded = decode_latents(body, context)
     count = 0

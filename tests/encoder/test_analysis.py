@@ -12,8 +12,8 @@ from edgecodec.encoder.analysis import (
     analysis_names,
     build_analysis,
     load_analysis,
-    weights_path,
 )
+from edgecodec.encoder.analysis_weights import weights_path
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 

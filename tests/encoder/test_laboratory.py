@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -51,12 +50,12 @@ def scene(tmp_path: Path) -> SceneFile:
 
 
 @pytest.fixture
-def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type]:
+def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> type:
     (tmp_path / "broken_trial.py").write_text(BROKEN)
     monkeypatch.syspath_prepend(str(tmp_path))
     import broken_trial  # type: ignore[import-not-found]
 
-    yield broken_trial.Broken
+    return broken_trial.Broken
 
 
 def laboratory(folder: Path, jobs: int = 1, metric: Metric = Metric.PSNR) -> Laboratory:

@@ -8,15 +8,15 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from edgecodec.encoder.quality import psnr
+from edgecodec.encoder.resources import Resources
+from edgecodec.encoder.strategies import LatentTrial
 from edgecodec.encoder.strategies import latent as latent_module
 from edgecodec.encoder.strategies.latent import (
-    FINEST_QUALITY,
-    LatentCoder,
-    LatentTrial,
     PlannedFrame,
     interpolated_order,
     predicted_order,
 )
+from edgecodec.encoder.strategies.latent_trial import FINEST_QUALITY
 from edgecodec.runtime.chunks import Chunk, StrategyId, pack_chunk
 from edgecodec.runtime.errors import ModelError
 from edgecodec.runtime.frames import PictureFormat
@@ -77,20 +77,25 @@ def test_interpolated_frames_lie_between_their_references(count: int, interval: 
 
 
 @pytest.fixture(scope="module")
-def coder() -> LatentCoder:
-    return LatentCoder("nano", "cpu", NetworkPool(threads=1))
+def resources() -> Resources:
+    return Resources(threads=1)
+
+
+def trial_of(strategy: StrategyId) -> LatentTrial:
+    return LatentTrial(strategy, "nano", "cpu")
 
 
 @pytest.mark.parametrize("picture", [SMALL, ODD], ids=["whole blocks", "odd"])
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_what_the_encoder_measured_is_what_the_player_shows(
-    coder: LatentCoder, draw_planes, strategy: StrategyId, picture: PictureFormat
+    resources: Resources, draw_planes, strategy: StrategyId, picture: PictureFormat
 ) -> None:
     scene = scene_of(draw_planes(picture, 6), picture)
-    for setting in (10, 50):
-        (made,) = LatentTrial(coder, strategy).encode(scene, setting)
+    for setting in (10.0, 50.0):
+        (made,) = trial_of(strategy).encode(scene, setting, resources)
         assert (made.strategy, made.codec, made.setting) == (strategy, None, setting)
-        chunk = Chunk(0, 0, strategy, scene.pts, made.body)
+        assert made.trial == strategy.name.lower()
+        chunk = Chunk(0, 0, strategy, scene.pts, made.read_body())
         assert made.bits == 8 * (len(pack_chunk(chunk)) + FRAMING_BYTES)
         shown = list(decode_scene(chunk, SceneContext(picture, NetworkPool(threads=1))))
         measured = [psnr(a, b).weighted for a, b in zip(scene.frames, shown, strict=True)]
@@ -99,25 +104,25 @@ def test_what_the_encoder_measured_is_what_the_player_shows(
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_a_lower_setting_costs_more_bits(
-    coder: LatentCoder, draw_planes, strategy: StrategyId
+    resources: Resources, draw_planes, strategy: StrategyId
 ) -> None:
-    trial = LatentTrial(coder, strategy)
+    trial = trial_of(strategy)
     scene = scene_of(draw_planes(SMALL, 3))
     lowest, highest = trial.settings
     assert lowest <= trial.usual_setting <= highest == FINEST_QUALITY
-    sizes = [trial.encode(scene, setting)[0].bits for setting in (lowest, 32, highest)]
+    sizes = [trial.encode(scene, setting, resources)[0].bits for setting in (lowest, 32, highest)]
     assert sizes[0] > sizes[1] > sizes[2]
 
 
 def test_the_bodies_follow_the_order_and_b_frames_are_coarser(
-    coder: LatentCoder, draw_planes
+    resources: Resources, draw_planes
 ) -> None:
     scene = scene_of(draw_planes(SMALL, 6))
     for strategy, order in zip(
         STRATEGIES, (predicted_order(6), interpolated_order(6)), strict=True
     ):
-        (made,) = LatentTrial(coder, strategy).encode(scene, 20)
-        body = parse_body(strategy, made.body, 6)
+        (made,) = trial_of(strategy).encode(scene, 20, resources)
+        body = parse_body(strategy, made.read_body(), 6)
         assert isinstance(body, LatentBody)
         placed = [PlannedFrame(p.kind, p.position, p.references) for p in body.packets]
         assert placed == order
@@ -125,19 +130,20 @@ def test_the_bodies_follow_the_order_and_b_frames_are_coarser(
             expected = FINEST_QUALITY - 20
             assert packet.quality == expected - (8 if packet.kind is FrameKind.B else 0)
     # At the coarse end there is nothing coarser.
-    (made,) = LatentTrial(coder, STRATEGIES[1]).encode(scene, FINEST_QUALITY)
-    assert {p.quality for p in parse_body(STRATEGIES[1], made.body, 6).packets} == {0}
+    (made,) = trial_of(STRATEGIES[1]).encode(scene, FINEST_QUALITY, resources)
+    assert {p.quality for p in parse_body(STRATEGIES[1], made.read_body(), 6).packets} == {0}
 
 
-def test_a_scene_of_one_frame_is_an_i_frame(coder: LatentCoder, draw_planes) -> None:
+def test_a_scene_of_one_frame_is_an_i_frame(resources: Resources, draw_planes) -> None:
     scene = scene_of(draw_planes(SMALL, 1))
     for strategy in STRATEGIES:
-        (made,) = LatentTrial(coder, strategy).encode(scene, 30)
-        (packet,) = parse_body(strategy, made.body, 1).packets
+        (made,) = trial_of(strategy).encode(scene, 30, resources)
+        (packet,) = parse_body(strategy, made.read_body(), 1).packets
         assert packet.kind is FrameKind.I
 
 
-def test_reconstructing_zero_symbols_needs_no_bytes(coder: LatentCoder) -> None:
+def test_reconstructing_zero_symbols_needs_no_bytes(resources: Resources) -> None:
+    coder = resources.latent_coder("nano", "cpu")
     coded = coder.reconstruct(np.zeros((64, 4, 6), np.int8), SMALL, FrameKind.I, [], 40)
     assert not coded.latent.scale_index.any()
     assert coded.planes[0].shape == (64, 96)
@@ -150,4 +156,18 @@ def test_a_tier_whose_analysis_was_not_trained_is_named(
         latent_module, "weights_path", lambda name, tier: tmp_path / f"{name}-{tier}.safetensors"
     )
     with pytest.raises(ModelError, match=r"analysis_i-nano\.safetensors: no such analysis network"):
-        LatentCoder("nano", "cpu", NetworkPool(threads=1))
+        Resources(threads=1).latent_coder("nano", "cpu")
+
+
+def test_a_coder_is_loaded_once_for_a_tier_and_device(resources: Resources) -> None:
+    coder = resources.latent_coder("nano", "cpu")
+    assert resources.latent_coder("nano", "cpu") is coder
+    assert Resources(threads=1).latent_coder("nano", "cpu") is not coder
+
+
+def test_settings_between_two_qualities_are_the_nearest(draw_planes, resources: Resources) -> None:
+    scene = scene_of(draw_planes(SMALL, 2))
+    trial = trial_of(StrategyId.SEMANTIC_LATENT)
+    (whole,), (near,), (far,) = (trial.encode(scene, s, resources) for s in (30.0, 30.25, 30.75))
+    assert near.read_body() == whole.read_body() != far.read_body()
+    assert near.setting == 30.25

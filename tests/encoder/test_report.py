@@ -8,16 +8,48 @@ from edgecodec.encoder import EncodeReport, SceneReport, TrialReport
 
 
 def test_a_report_survives_json() -> None:
-    trial = TrialReport("classical", "av1", 42, 12345, 38.5)
-    scene = SceneReport(0.0, 10, "semantic_latent", None, 99, 31.0, 7, 0, (trial,), ("a note",))
-    report = EncodeReport("o.ecv", 5, 10, 0.4, 0.1, 0.0, 31.0, 0.9, 2.5, None, (scene,))
+    trial = TrialReport("classical", "av1", "av1 10-bit", 42.25, 12345, 38.5)
+    scene = SceneReport(
+        start=0.0,
+        frames=10,
+        scene_class="slow",
+        strategy="semantic_latent",
+        codec=None,
+        way="semantic_latent",
+        bits=99,
+        psnr=31.0,
+        setting=7.0,
+        enhanced_frames=0,
+        trials=(trial,),
+        skipped=("a note",),
+    )
+    report = EncodeReport(
+        file="o.ecv",
+        bytes=5,
+        frames=10,
+        duration_s=0.4,
+        bitrate_mbps=0.1,
+        other_streams_mbps=0.0,
+        psnr=31.0,
+        ssim=0.9,
+        vmaf=None,
+        encode_fps=2.5,
+        trial_encodes=3,
+        target_met=None,
+        note="",
+        scenes=(scene,),
+    )
     told = json.loads(json.dumps(report.to_dict()))
     assert told["target_met"] is None
+    assert told["vmaf"] is None
+    assert (told["trial_encodes"], told["note"]) == (3, "")
     assert told["scenes"][0]["codec"] is None
+    assert told["scenes"][0]["scene_class"] == "slow"
     assert told["scenes"][0]["trials"][0] == {
         "strategy": "classical",
         "codec": "av1",
-        "setting": 42,
+        "way": "av1 10-bit",
+        "setting": 42.25,
         "bits": 12345,
         "psnr": 38.5,
     }

@@ -41,6 +41,15 @@ def test_a_long_shot_is_split_into_scenes_that_follow_each_other(
     assert all(len(each.frames) <= 4 for each in scenes)
 
 
+@pytest.mark.parametrize("frames", [1, 29, 30, 31, 99])
+def test_the_first_frames_are_cut_as_a_shorter_source_would_be(cut_clip, frames: int) -> None:
+    with open_source(cut_clip.path) as source:
+        scenes = list(scenes_of(source, frames))
+    lengths = [len(each.frames) for each in scenes]
+    assert lengths == [min(30, frames), *([min(60, frames) - 30] if frames > 30 else [])]
+    assert [each.start for each in scenes] == [0, 30][: len(scenes)]
+
+
 def test_the_head_is_a_scene_of_the_first_frames(small_clip) -> None:
     with open_source(small_clip.path) as source:
         (scene,) = scenes_of(source)

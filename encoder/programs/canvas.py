@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..runtime.frames import PictureFormat, Plane, Planes
-from ..runtime.pan_zoom import FineWindow, WideStill, show
-from ..runtime.procedural import SCALE_UNIT
+from ...runtime.frames import PictureFormat, Plane, Planes
+from ...runtime.pan_zoom import FineWindow, WideStill, show
+from ...runtime.procedural import SCALE_UNIT
 from .program import Picture, Real
 
 _FRAMES = 24

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..runtime.frames import PictureFormat, Planes
-from ..runtime.procedural import (
+from ...runtime.frames import PictureFormat, Planes
+from ...runtime.procedural import (
     FULL_WEIGHT,
     MAX_SCALE,
     SCALE_UNIT,
@@ -19,12 +19,12 @@ from ..runtime.procedural import (
     Solid,
     Window,
 )
+from ..scene import Scene
 from .block_means import block_means
 from .canvas import Exposure, develop
 from .motion_fit import UNEXPLAINED, Pyramid, as_track, find, follow, is_large_enough, unexplained
 from .polyline import StraightRun, straight_runs
 from .program import Program
-from .scene import Scene
 from .still_fit import fit_still
 
 # In shorter scenes a picture is most of the bits whatever is done.

@@ -9,9 +9,9 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from ..runtime.frames import PictureFormat, Planes
-from ..runtime.procedural import FULL_WEIGHT, Fade, Hold, Layer, Segment, Solid
-from ..runtime.scenes.procedural import weight_at
+from ...runtime.frames import PictureFormat, Planes
+from ...runtime.procedural import FULL_WEIGHT, Fade, Hold, Layer, Segment, Solid
+from ...runtime.scenes.procedural import weight_at
 from .block_means import Means, block_means
 from .polyline import straight_runs
 from .program import Picture, Program, Real

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from ..runtime.frames import Plane, Planes
-from ..runtime.procedural import Segment
+from ...runtime.frames import Plane, Planes
+from ...runtime.procedural import Segment
 
 Real = NDArray[np.float32]
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..runtime.frames import PictureFormat, Planes
+from ...runtime.frames import PictureFormat, Planes
 from .program import Real
 
 # Motion is estimated on pictures of at most this width, and first on much smaller ones.

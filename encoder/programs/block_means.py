@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..runtime.frames import PictureFormat, Planes
+from ...runtime.frames import PictureFormat, Planes
 
 BLOCK = 8
 Means = NDArray[np.float32]
