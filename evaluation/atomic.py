@@ -8,7 +8,12 @@ from pathlib import Path
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text under a temporary name first: a reader never sees half of it.
+    """`write_bytes` of text in UTF-8."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write under a temporary name first: a reader never sees half of it.
 
     Folders that are missing are made. Any user may read the file.
     """
@@ -16,8 +21,8 @@ def write_text(path: Path, text: str) -> None:
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     temporary = Path(name)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
         # mkstemp keeps the file to its owner.
         temporary.chmod(0o644)
         temporary.replace(path)

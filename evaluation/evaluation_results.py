@@ -10,9 +10,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from .atomic import write_text
+from .atomic import write_bytes, write_text
 from .comparison import Comparison
-from .evaluate import Evaluation
+from .curve_figure import curve_figure
+from .evaluate import ClipResult, Evaluation
 from .evaluation_page import render_page
 from .evaluation_tables import (
     LEGEND,
@@ -24,6 +25,7 @@ from .evaluation_tables import (
     speed_table,
 )
 from .points import MeasuredPoint
+from .report_figure import LIGHT
 
 FORMAT = 1
 _POINT_COLUMNS = (
@@ -46,12 +48,15 @@ class RunFacts:
 def write_evaluation(
     folder: Path, evaluation: Evaluation, comparison: Comparison, facts: RunFacts
 ) -> None:
-    """Write results.json, points.csv, bd_rates.csv, results.md and report.html into a folder."""
+    """Write results.json, points.csv, bd_rates.csv, results.md with its curves/, and report.html
+    into a folder."""
     content = evaluation_json(evaluation, comparison, facts)
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
     write_text(folder / "results.json", text + "\n")
     write_text(folder / "points.csv", points_csv(evaluation))
     write_text(folder / "bd_rates.csv", bd_rates_csv(comparison))
+    for clip in filter(_has_points, evaluation.clips):
+        write_bytes(folder / _curve_file(clip), curve_figure(clip, LIGHT))
     write_text(folder / "results.md", evaluation_markdown(evaluation, comparison, facts))
     page = render_page(
         facts.title,
@@ -130,11 +135,24 @@ def evaluation_markdown(evaluation: Evaluation, comparison: Comparison, facts: R
         parts += [f"## {choices.title}\n", choices.to_markdown()]
     parts += ["## Points\n"]
     for clip in evaluation.clips:
-        parts += [f"### {clip.name}\n", point_table(clip).to_markdown()]
+        parts += [f"### {clip.name}\n"]
+        if _has_points(clip):
+            parts += [f"![quality over bitrate]({_curve_file(clip)})\n"]
+        parts += [point_table(clip).to_markdown()]
     told = notes(evaluation, comparison)
     if told:
         parts += ["## Notes\n", "".join(f"- {note}\n" for note in told)]
     return "\n".join(parts)
+
+
+def _has_points(clip: ClipResult) -> bool:
+    return any(system.points for system in clip.systems)
+
+
+def _curve_file(clip: ClipResult) -> str:
+    """Where a clip's curves lie in the folder: a name without what links would need escaped."""
+    plain = "".join(letter if letter.isalnum() else "_" for letter in clip.name)
+    return f"curves/{plain}.png"
 
 
 def _columns(point: MeasuredPoint) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 LADDER = ("--points", "x264=20,25,30,35,40", "--points", "x265=20,25,30,35,40")
 QUICK = ("--systems", "x264,x265", *LADDER, "--frames", "8", "--no-vmaf")
-FILES = {"results.json", "points.csv", "bd_rates.csv", "results.md", "report.html"}
+FILES = {"results.json", "points.csv", "bd_rates.csv", "results.md", "report.html", "curves"}
 
 
 @pytest.fixture(autouse=True)

@@ -248,8 +248,13 @@ def test_all_files_are_written(evaluation: Evaluation, facts: RunFacts, tmp_path
     folder = tmp_path / "new" / "results"
     write_evaluation(folder, evaluation, compare(evaluation), facts)
     assert {path.name for path in folder.iterdir()} == {
-        *("results.json", "points.csv", "bd_rates.csv", "results.md", "report.html"),
+        *("results.json", "points.csv", "bd_rates.csv", "results.md", "report.html", "curves"),
     }
+    curves = sorted(folder.glob("curves/*.png"))
+    assert len(curves) == 2
+    for path in curves:
+        assert path.read_bytes()[:4] == b"\x89PNG"
+        assert f"](curves/{path.name})" in (folder / "results.md").read_text(encoding="utf-8")
     results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
     assert results["format"] == 1
     assert results["failures"] == ["three.mp4: damaged"]
