@@ -72,6 +72,10 @@ class EncodeOptions:
     frames: int | None = None
     cache: Path | None = None
 
+    def __post_init__(self) -> None:
+        if self.frames is not None and self.frames < 1:
+            raise ValueError(f"the first {self.frames} frames: at least one is wanted")
+
 
 def encode(
     source: Path,
@@ -113,7 +117,7 @@ def encode(
     threads = options.threads or usual_threads(jobs)
     expected = info.frame_count or 1 if options.frames is None else options.frames
     with Laboratory(store, jobs, threads, metric) as laboratory:
-        passes = ScenePasses(source, workspace.folder, jobs, options.frames)
+        passes = ScenePasses(source, workspace.folder, jobs, options.frames, laboratory.close)
         rounds = Rounds(passes, laboratory, possible, metric, options.search, expected, report)
         try:
             scenes = rounds.explore(options.target, _claimed_seconds(info, options))

@@ -159,6 +159,8 @@ class Exploration:
         if leader is None:
             self._try([trial], 0.0)
             return
+        if leader == trial:
+            return
         best = self._best(leader)
         if best.psnr >= _LATENTS_BELOW_DB:
             self.skipped.append(

@@ -62,6 +62,8 @@ class Laboratory:
         self._lock = Lock()
         self._one_at_a_time = Lock()
         self._asked: set[str] = set()
+        self._unfinished: set[ProcessFuture[None]] = set()
+        self._closed = False
         self._pool: ProcessPool | None = None
         if jobs > 1:
             with _without_interrupts():
@@ -83,7 +85,16 @@ class Laboratory:
         self.close()
 
     def close(self) -> None:
-        """End the processes, and with them the trials that are not finished."""
+        """End the processes, and with them the trials that are not finished.
+
+        Whoever waits for one, or asks for another, gets KeyboardInterrupt.
+        """
+        with self._lock:
+            self._closed = True
+            unfinished = list(self._unfinished)
+        for future in unfinished:
+            # The pool forgets whom it owes an answer.
+            future.cancel()
         if self._pool is not None:
             self._pool.stop()
             self._pool.join()
@@ -120,7 +131,12 @@ class Laboratory:
         arguments = (self._store, key, scene, request, self._metric, self._threads)
         if self._pool is None:
             return lambda: _work(*arguments)
-        return self._pool.schedule(_work, args=arguments)
+        with self._lock:
+            if self._closed:
+                raise KeyboardInterrupt
+            future = self._pool.schedule(_work, args=arguments)
+            self._unfinished.add(future)
+        return future
 
     def _finished(
         self, key: str, scene: SceneFile, started: ProcessFuture[None] | Callable[[], None]
@@ -128,9 +144,13 @@ class Laboratory:
         try:
             if callable(started):
                 with self._one_at_a_time:
+                    if self._closed:
+                        raise KeyboardInterrupt
                     started()
             else:
                 started.result()
+                with self._lock:
+                    self._unfinished.discard(started)
         except ProcessExpired as error:
             return Failure(f"its process died (exit code {error.exitcode})")
         except CancelledError as error:

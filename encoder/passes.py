@@ -18,14 +18,23 @@ class ScenePasses:
     """The scenes of `source` (of its first `frames` frames), written to `folder` one by one.
 
     At most `at_once` scenes are worked on at a time, and not many more lie in the folder: where
-    the source has no more than that, they are decoded once, else again in every pass.
+    the source has no more than that, they are decoded once, else again in every pass. `abandon`
+    is called when a pass is cut off, to end what the scenes at work wait for.
     """
 
-    def __init__(self, source: Path, folder: Path, at_once: int, frames: int | None) -> None:
+    def __init__(
+        self,
+        source: Path,
+        folder: Path,
+        at_once: int,
+        frames: int | None,
+        abandon: Callable[[], None] = lambda: None,
+    ) -> None:
         self._source = source
         self._folder = folder
         self._at_once = at_once
         self._frames = frames
+        self._abandon = abandon
         self._at_hand: dict[int, SceneFile] = {}
         self._scenes: int | None = None
 
@@ -51,12 +60,17 @@ class ScenePasses:
                 self._forget_all_but(set(each.index for each in running.values()))
 
         with ThreadPoolExecutor(self._at_once, "scene") as threads:
-            for scene in self._wanted_scenes(wanted):
-                running[threads.submit(work, scene)] = scene
-                if len(running) >= self._at_once:
+            try:
+                for scene in self._wanted_scenes(wanted):
+                    running[threads.submit(work, scene)] = scene
+                    if len(running) >= self._at_once:
+                        collect(wait(running, return_when=FIRST_COMPLETED).done)
+                while running:
                     collect(wait(running, return_when=FIRST_COMPLETED).done)
-            while running:
-                collect(wait(running, return_when=FIRST_COMPLETED).done)
+            except BaseException:
+                # The threads are waited for.
+                self._abandon()
+                raise
         return results
 
     def _wanted_scenes(self, wanted: Callable[[int], bool]) -> Iterator[SceneFile]:

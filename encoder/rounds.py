@@ -91,8 +91,10 @@ class Rounds:
         known = list(scenes)
         if isinstance(goal, BestTrade):
             return known
+        failed: set[tuple[int, Request]] = set()
         for finished in range(_MOST_ROUNDS):
-            requests = next_requests(known, goal, self._metric, finished)
+            wanted = next_requests(known, goal, self._metric, finished)
+            requests = {n: each for n, each in wanted.items() if (n, each) not in failed}
             if not requests:
                 break
             self._progress.begin(f"round {finished + 2}", max(1, _USUAL_ROUNDS - 1 - finished))
@@ -100,6 +102,8 @@ class Rounds:
             brought = self._passes.each(more, requests.__contains__, self._progress.advance)
             for number, (made, skipped) in brought.items():
                 known[number] = known[number].with_more(made, skipped)
+                if not made:
+                    failed.add((number, requests[number]))
         return known
 
     def _explored(

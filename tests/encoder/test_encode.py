@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import signal
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -313,7 +315,7 @@ def test_a_metric_is_reached_by_the_mean_or_by_every_scene(
         assert float(np.mean(part)) == pytest.approx(value, abs=TOLERANCES[metric])
     assert (report.target_met, report.note) == (True, "")
     if metric is Metric.VMAF:
-        assert report.vmaf == pytest.approx(float(np.mean(scores)), abs=0.3)
+        assert report.vmaf == pytest.approx(float(np.mean(scores)), abs=0.01)
     else:
         assert report.vmaf is None
 
@@ -333,8 +335,12 @@ def frame_scores(metric: Metric, source: Path, file: Path, quality: SequenceQual
             single.add(*pair)
             singles.append(single.ssim.all)
         return singles
-    with VmafMeter(planes, picture, threads=1) as meter:
-        return list(meter.frame_vmaf(shown))
+    scores: list[float] = []
+    # Motion, which is part of VMAF, does not reach across a cut.
+    for part in (slice(0, 16), slice(16, 32)):
+        with VmafMeter(planes[part], picture, threads=1) as meter:
+            scores += meter.frame_vmaf(shown[part])
+    return scores
 
 
 @pytest.mark.parametrize(
@@ -461,6 +467,42 @@ def test_an_interrupted_encode_goes_on_to_the_same_file(
     assert output.read_bytes() == whole.read_bytes()
     check_report(report, cut_clip.path, output)
     assert (report.scenes, report.trial_encodes) == (first.scenes, first.trial_encodes)
+
+
+def test_an_interruption_ends_after_the_trial_at_work(
+    cut_clip, tmp_path: Path, encoded: list, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not after all those of its scene."""
+    output = tmp_path / "out.ecv"
+    wanted = options(
+        "classical",
+        codecs=(Codec.H264, Codec.H265),
+        search=Search.EXHAUSTIVE,
+        target=MetricTarget(Metric.PSNR, 36.0),
+    )
+    encode_scene = StandardTrial.encode
+    handled = threading.Event()
+
+    def handle(number: int, frame: object) -> None:
+        handled.set()
+        raise KeyboardInterrupt
+
+    def interrupts(self: StandardTrial, scene, setting, resources):
+        if len(encoded) == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+            assert handled.wait(60)
+        return encode_scene(self, scene, setting, resources)
+
+    monkeypatch.setattr(StandardTrial, "encode", interrupts)
+    before = signal.signal(signal.SIGINT, handle)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            encode(cut_clip.path, output, wanted)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    # Of nine for the first scene; one more may have begun meanwhile.
+    assert 3 <= len(encoded) <= 4
+    assert len(list((tmp_path / "out.ecv.parts").iterdir())) == len(encoded)
 
 
 def test_other_options_use_no_trial_that_is_not_theirs(
@@ -732,3 +774,9 @@ def no_thread_is_left_behind() -> Iterator[None]:
     yield
     names = [thread.name for thread in threading.enumerate()]
     assert not [name for name in names if name.startswith(("edgecodec-prefetch", "scene"))]
+
+
+@pytest.mark.parametrize("frames", [0, -3])
+def test_no_frames_at_all_are_refused(frames: int) -> None:
+    with pytest.raises(ValueError, match=f"the first {frames} frames: at least one"):
+        EncodeOptions(frames=frames)

@@ -10,6 +10,11 @@ from edgecodec.encoder import fingerprint as fingerprint_module
 FILES = (
     "encoder/strategies/standard.py",
     "encoder/codecs/x264.py",
+    "encoder/programs/still_fit.py",
+    "encoder/downscale.py",
+    "encoder/quality.py",
+    "encoder/scoring.py",
+    "encoder/vmaf.py",
     "encoder/programs/program_fit.py",
     "encoder/downscale.py",
     "encoder/quality.py",

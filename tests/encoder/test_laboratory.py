@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ H264 = StandardTrial(Codec.H264, 8, "ultrafast")
 # In a module that other processes can import.
 BROKEN = """
 import os
+import time
 from dataclasses import dataclass
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ class Broken:
     def encode(self, scene, setting, resources):
         if self.how == "dies":
             os._exit(7)
+        if self.how == "sleeps":
+            time.sleep(600)
         if self.how == "raises":
             raise ValueError("no such luck")
         return ()
@@ -132,25 +136,37 @@ def test_a_trial_that_fails_costs_only_itself(
     assert len(reasons) == len(ways)
 
 
-def test_closing_ends_whoever_waits(tmp_path: Path, scene: SceneFile) -> None:
+@pytest.mark.parametrize("seconds", [0.0, 1.0], ids=["before it is begun", "while it runs"])
+def test_closing_ends_whoever_waits(
+    tmp_path: Path, scene: SceneFile, broken: type, seconds: float
+) -> None:
     """As at an interruption: a thread that waits for a trial does not wait for ever."""
-    slow = Request(StandardTrial(Codec.AV1, 10, "0"), 20.0)
     lab = laboratory(tmp_path, jobs=2)
     ended: list[BaseException | None] = []
 
     def wait() -> None:
         try:
-            lab.run(scene, [slow] * 1)
+            lab.run(scene, [Request(broken("sleeps"), number) for number in (1.0, 2.0, 3.0)])
             ended.append(None)
         except BaseException as error:
             ended.append(error)
 
-    thread = threading.Thread(target=wait)
+    thread = threading.Thread(target=wait, daemon=True)
     thread.start()
+    time.sleep(seconds)
     lab.close()
     thread.join(60)
-    assert not thread.is_alive()
-    assert len(ended) == 1
+    assert [type(each) for each in ended] == [KeyboardInterrupt]
+    with pytest.raises(KeyboardInterrupt):
+        lab.run(scene, [Request(H264, 30.0)])
+
+
+def test_nothing_is_encoded_once_it_is_closed(tmp_path: Path, scene: SceneFile) -> None:
+    lab = laboratory(tmp_path)
+    lab.close()
+    with pytest.raises(KeyboardInterrupt):
+        lab.run(scene, [Request(H264, 30.0)])
+    assert not (tmp_path / "trials").exists()
 
 
 @pytest.mark.parametrize("metric", [Metric.SSIM, Metric.VMAF])

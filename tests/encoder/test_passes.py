@@ -69,3 +69,17 @@ def test_what_goes_wrong_comes_out(cut_clip, tmp_path: Path) -> None:
 
     with pytest.raises(ArithmeticError):
         ScenePasses(cut_clip.path, tmp_path, 2, None).each(fail, anything, nothing)
+
+
+def test_a_pass_that_is_cut_off_ends_what_is_waited_for(cut_clip, tmp_path: Path) -> None:
+    ended = threading.Event()
+    passes = ScenePasses(cut_clip.path, tmp_path, 2, None, ended.set)
+
+    def work(scene: SceneFile) -> bool:
+        if scene.index == 0:
+            raise ArithmeticError
+        return ended.wait(60)
+
+    with pytest.raises(ArithmeticError):
+        passes.each(work, anything, nothing)
+    assert ended.is_set()

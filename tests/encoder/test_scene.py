@@ -41,7 +41,7 @@ def test_a_long_shot_is_split_into_scenes_that_follow_each_other(
     assert all(len(each.frames) <= 4 for each in scenes)
 
 
-@pytest.mark.parametrize("frames", [1, 29, 30, 31, 99])
+@pytest.mark.parametrize("frames", [1, 29, 30, 45, 99])
 def test_the_first_frames_are_cut_as_a_shorter_source_would_be(cut_clip, frames: int) -> None:
     with open_source(cut_clip.path) as source:
         scenes = list(scenes_of(source, frames))

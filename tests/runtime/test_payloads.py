@@ -212,9 +212,12 @@ def test_the_readers_limits_hold_for_the_base_picture() -> None:
 
 
 def test_what_a_later_version_adds_is_named() -> None:
-    with pytest.raises(UnsupportedError, match="procedural"):
-        parse_body(StrategyId.PROCEDURAL, b"", 1)
     later = pack_body(classical()) + pack_fields([(0x8000 | 1 << 10 | 1, b"")])
+    for strategy in StrategyId:
+        name = strategy.name.lower()
+        with pytest.raises(UnsupportedError, match=f"{name} body: .*format version 2") as raised:
+            parse_body(strategy, later[len(pack_body(classical())) :], 3)
+        assert "update edgecodec" in str(raised.value)
     with pytest.raises(UnsupportedError, match="format version 2"):
         parse_body(StrategyId.CLASSICAL, later, 3)
     picture = pack_unsigned(96, 80, 8, 0)

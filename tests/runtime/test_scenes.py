@@ -8,8 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from edgecodec.runtime.base import decode_base
+from edgecodec.runtime.chunks import pack_chunk, parse_chunk
 from edgecodec.runtime.container import Chunk, Codec, Limits, StrategyId
 from edgecodec.runtime.errors import BitstreamError, ModelError, UnsupportedError
+from edgecodec.runtime.fields import pack_fields, pack_unsigned
 from edgecodec.runtime.frames import PictureFormat, Planes
 from edgecodec.runtime.latents import dequantize
 from edgecodec.runtime.packing import pack, unpack
@@ -223,7 +225,21 @@ def test_a_scene_that_hoards_frames_is_stopped(pool: NetworkPool) -> None:
     assert len(list(decode_scene(chunk, SceneContext(SMALL, pool, 1, enough)))) == 6
 
 
-def test_a_strategy_that_is_not_decoded_yet_asks_for_an_update(pool: NetworkPool) -> None:
-    chunk = Chunk(0, 0, StrategyId.PROCEDURAL, (0,), b"")
+@pytest.mark.parametrize("strategy", StrategyId)
+def test_a_body_of_a_later_version_asks_for_an_update(
+    pool: NetworkPool, strategy: StrategyId
+) -> None:
+    required_in_version_2 = pack_fields([(0x8000 | 1 << 10 | 1, b"")])
+    chunk = Chunk(0, 0, strategy, (0,), required_in_version_2)
     with pytest.raises(UnsupportedError, match="update edgecodec"):
         list(decode_scene(chunk, SceneContext(SMALL, pool)))
+
+
+def test_a_strategy_of_a_later_version_asks_for_an_update() -> None:
+    first, *others = list(StrategyId)
+    known = pack_chunk(Chunk(0, 0, first, (0,), b""))
+    place = known.index(pack_unsigned(first), 6)
+    later = known[:place] + pack_unsigned(max(others) + 1) + known[place + 1 :]
+    assert parse_chunk(known, Limits(), "chunk").strategy is first
+    with pytest.raises(UnsupportedError, match=r"has no strategy \d+, .*update edgecodec"):
+        parse_chunk(later, Limits(), "chunk")
