@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +20,10 @@ PER_OCTAVE = {Metric.PSNR: 3.0, Metric.SSIM: 2.5, Metric.VMAF: 6.0}
 # from what is usual.
 _REACH_OCTAVES = 2.0
 _STEEPEST, _FLATTEST = 2.5, 0.4
+# The same for a scene's slope of quality over bits. Drawn screens reach 8 dB for twice the bits.
+_STEEPEST_SCENE, _FLATTEST_SCENE = 3.5, 0.4
+# Two encodes nearer than this tell no slope.
+_LEAST_OCTAVES = 0.1
 
 
 @dataclass(frozen=True)
@@ -31,10 +37,31 @@ class Curve:
     score_sum: NDArray[np.floating]
 
 
-def trade(made: Candidate, metric: Metric = Metric.PSNR) -> float:
-    """The score, less what is usual for every doubling of the bits: compares candidates of about
-    the same bits, in the metric's units (dB for SSIM)."""
-    return _scale(made.score, metric) - PER_OCTAVE[metric] * math.log2(made.bits)
+def trade(made: Candidate, metric: Metric = Metric.PSNR, per_octave: float | None = None) -> float:
+    """The score, less `per_octave` (None: what is usual) for every doubling of the bits: compares
+    candidates of about the same bits, in the metric's units (dB for SSIM)."""
+    slope = PER_OCTAVE[metric] if per_octave is None else per_octave
+    return _scale(made.score, metric) - slope * math.log2(made.bits)
+
+
+def measured_slope(made: Iterable[Candidate], metric: Metric) -> float:
+    """What twice the bits bring in a scene, by the candidates of trials that ran at more than one
+    setting, their median; what is usual where none did."""
+    of_trial: dict[str, dict[float, Candidate]] = {}
+    for each in made:
+        of_trial.setdefault(each.trial, {})[each.setting] = each
+    slopes = []
+    for tried in of_trial.values():
+        ordered = [tried[setting] for setting in sorted(tried)]
+        for finer, coarser in itertools.pairwise(ordered):
+            octaves = math.log2(finer.bits / coarser.bits)
+            if octaves > _LEAST_OCTAVES:
+                rise = _scale(finer.score, metric) - _scale(coarser.score, metric)
+                slopes.append(rise / octaves)
+    if not slopes:
+        return PER_OCTAVE[metric]
+    lowest, highest = _FLATTEST_SCENE * PER_OCTAVE[metric], _STEEPEST_SCENE * PER_OCTAVE[metric]
+    return min(max(statistics.median(slopes), lowest), highest)
 
 
 def fit(trial: Trial, made: Iterable[Candidate], frames: int, metric: Metric) -> Curve | None:

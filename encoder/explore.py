@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from ..runtime.chunks import Codec, StrategyId
 from .classify import SceneClass
-from .curves import PER_OCTAVE, fit, trade
+from .curves import PER_OCTAVE, fit, measured_slope, trade
 from .laboratory import Failure, Laboratory, Request
 from .lineup import lineup
 from .scene_file import SceneFile
@@ -16,7 +16,7 @@ from .strategies import SETTING_STEP, Candidate, StandardTrial, Trial
 from .targets import Metric
 
 # Slopes of quality over bits, in units of the usual one, that scenes are known to have.
-_SLOPES = (0.6, 1.0, 2.0)
+_SLOPES = (0.6, 1.0, 2.0, 3.0)
 # A way this far behind at any of these slopes does not catch up (in usual octaves of bits).
 _HOPELESS_OCTAVES = 0.2
 # Coding half the samples pays only where the picture is coarse already.
@@ -26,6 +26,7 @@ _LATENTS_BELOW_DB = 34.0
 _PROBE_FRAMES = 9
 # Candidates nearer than this in bits are compared as they are.
 _LIKE_OCTAVES = 0.08
+_SETTLING_ENCODES = 2
 _QUICKEST_FIRST = (Codec.H264, Codec.H265, Codec.AV1, Codec.VVC)
 
 
@@ -125,8 +126,8 @@ class Exploration:
     def _of(self, trial: Trial) -> list[Candidate]:
         return [each for each in self.made if each.trial == trial.name]
 
-    def _best(self, trial: Trial) -> Candidate:
-        return max(self._of(trial), key=lambda each: trade(each, self.metric))
+    def _best(self, trial: Trial, slope: float | None = None) -> Candidate:
+        return max(self._of(trial), key=lambda each: trade(each, self.metric, slope))
 
     def _leader(self) -> Trial | None:
         return max(self.alive, key=lambda each: trade(self._best(each), self.metric), default=None)
@@ -188,22 +189,28 @@ class Exploration:
         self._try([trial], 0.0)
 
     def _settle(self) -> None:
-        """Bring the two best ways to like bits, by another encode of the quicker one, so that
-        what tells them apart is not the slope that was assumed."""
-        ranked = sorted(self.alive, key=lambda each: -trade(self._best(each), self.metric))[:2]
-        if len(ranked) < 2:
-            return
-        best = [self._best(each) for each in ranked]
-        if abs(math.log2(best[0].bits / best[1].bits)) < _LIKE_OCTAVES:
-            return
-        slow = [_slowness(each) for each in ranked]
-        quick = 0 if slow[0] <= slow[1] else 1
-        curve = fit(ranked[quick], self._of(ranked[quick]), len(self.scene.pts), self.metric)
-        if curve is None:
-            return
-        aim = math.log2(best[1 - quick].bits)
-        nearest = int(abs(curve.log2_bits - aim).argmin())
-        self._run([Request(ranked[quick], float(curve.settings[nearest]))])
+        """Bring the two best ways to like bits, by more encodes of the quicker one, so that what
+        tells them apart is not the slope that was assumed."""
+        for _ in range(_SETTLING_ENCODES):
+            slope = measured_slope(self.made, self.metric)
+            best = sorted(
+                (self._best(each, slope) for each in self.alive),
+                key=lambda each: -trade(each, self.metric, slope),
+            )[:2]
+            if len(best) < 2:
+                return
+            trials = {each.name: each for each in self.alive}
+            quick, slow = sorted(best, key=lambda each: _slowness(trials[each.trial]))
+            trial = trials[quick.trial]
+            curve = fit(trial, self._of(trial), len(self.scene.pts), self.metric)
+            off = min(abs(math.log2(each.bits / slow.bits)) for each in self._of(trial))
+            if curve is None or off < _LIKE_OCTAVES:
+                return
+            nearest = int(abs(curve.log2_bits - math.log2(slow.bits)).argmin())
+            setting = float(curve.settings[nearest])
+            if setting in {each.setting for each in self._of(trial)}:
+                return
+            self._run([Request(trial, setting)])
 
 
 def _octaves_behind(own: Candidate, other: Candidate, slope: float, metric: Metric) -> float:

@@ -9,7 +9,7 @@ from statistics import fmean
 from typing import Protocol
 
 from .choose import each_reaching, least_reaching, most_within
-from .curves import trade
+from .curves import measured_slope, trade
 from .strategies import Candidate
 from .targets import Metric
 
@@ -36,7 +36,11 @@ class BestTrade:
 
     def choose(self, scenes: Sequence[Sequence[Candidate]]) -> list[Candidate]:
         """See `Goal.choose`."""
-        return [max(made, key=lambda each: trade(each, self.metric)) for made in scenes]
+        return [self._best(made) for made in scenes]
+
+    def _best(self, made: Sequence[Candidate]) -> Candidate:
+        slope = measured_slope(made, self.metric)
+        return max(made, key=lambda each: trade(each, self.metric, slope))
 
     def off(self, chosen: Sequence[Candidate]) -> float:
         """Nothing was asked that could be missed."""
