@@ -79,7 +79,26 @@ def next_requests(
             wanted.append(_Wanted(scene.index, request, bits, score))
     if finished_rounds >= _ROUNDS_FOR_ALL and not met:
         wanted = _just_enough(wanted, chosen, goal)
-    return {each.scene: each.request for each in wanted}
+    requests = {each.scene: each.request for each in wanted}
+    if not requests and not met:
+        return _next_step(scenes, chosen, finer=goal.off(chosen) < 0)
+    return requests
+
+
+def _next_step(
+    scenes: Sequence[Explored], chosen: Sequence[Candidate], *, finer: bool
+) -> dict[int, Request]:
+    """Where curves say that nothing untried comes nearer: the next setting of the largest scene
+    after the chosen one, for steps are not as even as curves. Nothing if that was tried too."""
+    direction = -SETTING_STEP if finer else SETTING_STEP
+    for scene, now in sorted(zip(scenes, chosen, strict=True), key=lambda pair: -pair[1].bits):
+        for trial in scene.alive:
+            lowest, highest = trial.settings
+            setting = now.setting + direction
+            tried = {made.setting for made in scene.of(trial)}
+            if trial.name == now.trial and setting not in tried and lowest <= setting <= highest:
+                return {scene.index: Request(trial, setting)}
+    return {}
 
 
 @dataclass(frozen=True)

@@ -176,3 +176,17 @@ def test_one_scene_ends_on_the_nearest_step_of_its_settings(every: float) -> Non
         for goal in (MeanScore(db, 0.07), EachScore(db, 0.07)):
             chosen, _, _ = steered([[curve]], goal)
             assert chosen[0].score == pytest.approx(db, abs=0.08)
+
+
+def test_uneven_steps_are_tried_where_the_curve_sees_no_use_in_them() -> None:
+    """Between 20.0 and 19.5 the bits jump; the straight line puts 19.75 beyond the budget, but it
+    is not there."""
+
+    def jumpy(setting: float) -> tuple[int, float]:
+        octaves = setting / 5.5 - (0.15 if setting <= 19.5 else 0.0)
+        return round(100_000 * 2**-octaves), 50 - 3 * octaves
+
+    budget = 1.04 * FRAMES * jumpy(20.0)[0]
+    chosen, _, asked = steered([[jumpy]], Budget(budget, 0.02, 0.02))
+    assert total(chosen) == pytest.approx(budget, rel=0.03)
+    assert len(asked) <= 5
