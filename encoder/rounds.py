@@ -24,7 +24,7 @@ from .strategies import Candidate
 from .targets import BitrateTarget, Metric, MetricTarget, QualityTarget, SizeTarget, Target
 from .ways import Ways
 
-_MOST_ROUNDS = 5
+_MOST_ROUNDS = 8
 _USUAL_ROUNDS = 3
 # A quality of 0 is AV1's crf 63, every point of it half a step less; 45 is AV1's usual setting,
 # and 10 steps are an octave of bits.
