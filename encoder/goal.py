@@ -73,8 +73,8 @@ class Budget:
 
 
 @dataclass(frozen=True)
-class MeanScore:
-    """A mean of `value` over all frames, and not more than `tolerance` from it."""
+class _Score:
+    """A `value` to reach, and not more than `tolerance` from it."""
 
     value: float
     tolerance: float
@@ -84,9 +84,19 @@ class MeanScore:
         """The score to search for: steps of the settings end on either side of it."""
         return self.value + (1 - _SHORT) * self.tolerance / 2
 
+    @property
+    def least(self) -> float:
+        """The score that a choice must have."""
+        return self.value - _SHORT * self.tolerance
+
+
+@dataclass(frozen=True)
+class MeanScore(_Score):
+    """A mean of `value` over all frames, and not more than `tolerance` from it."""
+
     def choose(self, scenes: Sequence[Sequence[Candidate]]) -> list[Candidate]:
         """See `Goal.choose`."""
-        return least_reaching(scenes, self.value - _SHORT * self.tolerance)
+        return least_reaching(scenes, self.least)
 
     def off(self, chosen: Sequence[Candidate]) -> float:
         """See `Goal.off`."""
@@ -96,20 +106,12 @@ class MeanScore:
 
 
 @dataclass(frozen=True)
-class EachScore:
+class EachScore(_Score):
     """A mean of `value` in every scene, and not more than `tolerance` from it."""
-
-    value: float
-    tolerance: float
-
-    @property
-    def aim(self) -> float:
-        """The score to search for: steps of the settings end on either side of it."""
-        return self.value + (1 - _SHORT) * self.tolerance / 2
 
     def choose(self, scenes: Sequence[Sequence[Candidate]]) -> list[Candidate]:
         """See `Goal.choose`."""
-        return each_reaching(scenes, self.value - _SHORT * self.tolerance)
+        return each_reaching(scenes, self.least)
 
     def off(self, chosen: Sequence[Candidate]) -> float:
         """How far the scene that is farthest is off."""

@@ -34,8 +34,8 @@ def lineup(trials: Sequence[Trial], scene_class: SceneClass) -> Lineup:
     allowed = {each.codec for each in standard}
     codecs = [codec for codec in order if codec in allowed]
     left_out = [
-        f"{codec.name.lower()}: behind {codecs[0].name.lower()} and {codecs[1].name.lower()} "
-        "in every scene seen"
+        f"{codec.name.lower()}: not tried where {codecs[0].name.lower()} and "
+        f"{codecs[1].name.lower()} are allowed"
         for codec in codecs[_TRIED_CODECS:]
     ]
     tried = [each for each in standard if each.codec in codecs[:_TRIED_CODECS]]
@@ -44,7 +44,7 @@ def lineup(trials: Sequence[Trial], scene_class: SceneClass) -> Lineup:
         for codec in codecs[:_TRIED_CODECS]
     }
     left_out += [
-        f"{each.name}: behind {deepest[each.codec]} bits in every scene seen"
+        f"{each.name}: not tried where {deepest[each.codec]} bits are allowed"
         for each in tried
         if each.bit_depth < deepest[each.codec]
     ]
