@@ -49,6 +49,7 @@ def base_alone(stream: Path, threads: int) -> float:
                 frames=entry.frames,
                 threads=threads,
                 max_pixels=limits.max_pixels,
+                upsampling=body.upsampling,
             )
             frames += sum(1 for _ in decoded)
     return frames / (time.perf_counter() - began)

@@ -58,6 +58,11 @@ def strategy_list(text: str) -> tuple[StrategyId, ...]:
     return tuple(StrategyId[name] for name in names)
 
 
+def size_list(text: str) -> tuple[str, ...]:
+    """`full`, `half` or both between commas, each once, in that order."""
+    return tuple(name.lower() for name in _listed(text, ("FULL", "HALF"), "--sizes"))
+
+
 def _listed(text: str, known: tuple[str, ...], option: str) -> tuple[str, ...]:
     """The upper-case names in a list with commas; a usage error names those that are known."""
     names = [name.strip().upper() for name in text.split(",") if name.strip()]

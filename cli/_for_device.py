@@ -27,9 +27,7 @@ def fit_to_device(
     with open_source(source) as opened:
         picture, rate = opened.info.format, opened.info.frame_rate
     video = Video(FrameSize(picture.width, picture.height), float(rate), picture.bit_depth)
-    # Networks take 8 bits a sample: no deeper video is coded with them.
-    judged = picture.bit_depth == 8 and tier in packaged_tiers()
-    models = packaged_models(tier) if judged else None
+    models = packaged_models(tier) if tier in packaged_tiers() else None
     fit = playable(device, video, codecs, strategies, models)
     if not fit.codecs:
         decoders = (device.hardware_decode, device.software_decode)

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from ._arguments import bits_per_second, byte_size, check_output, codec_list, strategy_list
+from ._arguments import (
+    bits_per_second,
+    byte_size,
+    check_output,
+    codec_list,
+    size_list,
+    strategy_list,
+)
 from ._for_device import fit_to_device
 from ._output import print_json, progress_bar, stdout_console
 
@@ -18,9 +25,11 @@ if TYPE_CHECKING:
     from ..encoder.targets import Target
 
 CODECS = "av1,h265,h264,vvc"
+SIZES = "full,half"
 DEFAULT_QUALITY = 50.0
 EffortName = Literal["fast", "normal", "high"]
 SearchName = Literal["pruned", "exhaustive"]
+AdaptName = Literal["none", "code", "title"]
 ScopeName = Literal["mean", "worst"]
 _TARGET = "What to aim at (one of them)"
 _CHOICE = "What may be chosen"
@@ -101,6 +110,14 @@ def encode(
         Literal["nano", "edge"],
         typer.Option(help="Size of the networks that playing will need.", rich_help_panel=_CHOICE),
     ] = "nano",
+    sizes: Annotated[
+        str,
+        typer.Option(
+            metavar="LIST",
+            help="Sizes of a standard codec's layer: full, half.",
+            rich_help_panel=_CHOICE,
+        ),
+    ] = SIZES,
     effort: Annotated[
         EffortName,
         typer.Option(
@@ -113,6 +130,23 @@ def encode(
             help="Try what a scene's kind makes promising, or everything.", rich_help_panel=_WORK
         ),
     ] = "pruned",
+    adapt: Annotated[
+        AdaptName | None,
+        typer.Option(
+            help="What may be searched for this title: codes of scenes, or weights of its own, too."
+            "  \\[default: by --effort]",
+            rich_help_panel=_WORK,
+        ),
+    ] = None,
+    title_steps: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Steps of the search for weights of the title's own.  \\[default: by --effort]",
+            rich_help_panel=_WORK,
+        ),
+    ] = None,
     device: Annotated[
         Literal["cpu", "cuda"],
         typer.Option(help="Where the encoder's networks run.", rich_help_panel=_WORK),
@@ -148,6 +182,7 @@ def encode(
     """
     check_output(output, source, overwrite=force)
     allowed_codecs, strategies = codec_list(codecs), strategy_list(strategy)
+    allowed_sizes = size_list(sizes)
     target = _target(
         {
             "--bitrate": bitrate,
@@ -161,6 +196,7 @@ def encode(
     )
     from ..encoder import EncodeOptions
     from ..encoder import encode as encode_video
+    from ..encoder.adaptation import Adaptation
     from ..encoder.effort import Effort, Search
 
     automatic = strategy.strip().lower() == "auto"
@@ -185,6 +221,9 @@ def encode(
         jobs=jobs,
         frames=frames,
         cache=cache,
+        adapt=None if adapt is None else Adaptation(adapt),
+        sizes=allowed_sizes,
+        title_steps=title_steps,
     )
     with progress_bar(source.name) as show:
 

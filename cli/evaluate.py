@@ -36,12 +36,15 @@ def evaluate(
         typer.Option(
             metavar="LIST",
             help="What to compare. An edgecodec system takes options: "
-            "`auto:effort=high:search=exhaustive:codecs=av1+vvc:strategies=classical`.",
+            "`auto:effort=high:search=exhaustive:codecs=av1+vvc:strategies=classical`, and also "
+            "tier, sizes (full+half), adapt (none, code, title) and title-steps.",
         ),
     ] = SYSTEMS,
     anchor: Annotated[
         str | None,
         typer.Option(
+            "--anchor",
+            "--reference",
             metavar="SYSTEM",
             help="Compare every system with this one.  \\[default: edgecodec with every standard "
             "codec, and these with x265]",
@@ -235,6 +238,7 @@ def _print(evaluation: Evaluation, comparison: Comparison) -> None:
     from ..evaluation.evaluation_tables import (
         LEGEND,
         clip_tables,
+        every_clip_table,
         mean_tables,
         notes,
         speed_table,
@@ -242,8 +246,11 @@ def _print(evaluation: Evaluation, comparison: Comparison) -> None:
 
     console = stdout_console()
     tables = mean_tables(comparison)
-    for metric in comparison.metrics()[:1]:
-        tables += clip_tables(evaluation, comparison, metric)
+    if comparison.only_reference() is not None:
+        tables += every_clip_table(evaluation, comparison)
+    else:
+        for metric in comparison.metrics()[:1]:
+            tables += clip_tables(evaluation, comparison, metric)
     for table in (*tables, speed_table(evaluation)):
         console.print(table.to_rich())
     console.print(LEGEND, markup=False, highlight=False)

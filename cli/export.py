@@ -126,14 +126,15 @@ def _size(text: str) -> Size | None:
 
 
 def _sample_source(clips: Sequence[Path], tier: str) -> SampleSource:
-    """Real inputs by network: bases of `clips` for the enhancer, their latents for the others."""
+    """Real inputs by network: bases of `clips` for those that mend one, their latents for the
+    others."""
     latents: dict[str, Sequence[LossSample]] = {}
 
     def samples(network: str) -> Sequence[LossSample]:
-        from ..export import enhancer_samples
+        from ..export import base_samples
 
-        if network == "enhancer":
-            return enhancer_samples(clips)
+        if bases := base_samples(network, clips):
+            return bases
         if not latents and clips:
             latents.update(_latent_samples(clips, tier))
         return latents.get(network, ())

@@ -11,7 +11,7 @@ from ._errors import naming
 from ._output import print_json, stdout_console
 
 if TYPE_CHECKING:
-    from ..runtime.summary import SceneSummary, StreamSummary, Summary
+    from ..runtime.summary import SceneSummary, StreamSummary, Summary, TitleSummary
 
 
 def info(
@@ -53,6 +53,7 @@ def _as_dict(path: Path, summary: Summary) -> dict[str, object]:
         "models": header.model_ids,
         "writer": header.writer,
         "scenes": [_scene_dict(scene) for scene in summary.scenes],
+        "titles": [_title_dict(title) for title in summary.titles],
         "streams": [_stream_dict(stream) for stream in summary.streams],
         "damage": summary.damage,
     }
@@ -69,8 +70,14 @@ def _scene_dict(scene: SceneSummary) -> dict[str, object]:
         "codec": scene.codec,
         "enhanced_frames": scene.enhanced_frames,
         "models": scene.models,
+        "has_code": scene.has_code,
+        "title": scene.title,
         "problem": scene.problem or None,
     }
+
+
+def _title_dict(title: TitleSummary) -> dict[str, object]:
+    return {"number": title.number, "model": title.template, "bytes": title.data_bytes}
 
 
 def _stream_dict(summary: StreamSummary) -> dict[str, object]:
@@ -97,6 +104,8 @@ def _print(path: Path, summary: Summary) -> None:
         f" {summary.bits_per_second / 1e6:.3f} Mb/s"
     )
     print(f"tier {header.tier or '-'}, models {', '.join(header.model_ids) or '-'}")
+    for title in summary.titles:
+        print(f"title weights {title.number} of {title.template}: {title.data_bytes:,} bytes")
     for summarised in summary.streams:
         stream = summarised.stream
         detail = f"{stream.sample_rate} Hz {stream.layout}" if stream.kind == "audio" else ""
@@ -122,8 +131,16 @@ def _print_scenes(summary: Summary) -> None:
             str(scene.frames),
             escape(name),
             scene.codec.name.lower() if scene.codec else "-",
-            str(scene.enhanced_frames) if scene.enhanced_frames else "-",
+            _enhanced(scene),
             f"{scene.bits / 1000:.1f}",
             f"{scene.bits / 1000 / scene.duration:.1f}" if scene.duration else "-",
         )
     stdout_console().print(table)
+
+
+def _enhanced(scene: SceneSummary) -> str:
+    if not scene.enhanced_frames:
+        return "-"
+    adapted = [f"title {scene.title}"] if scene.title is not None else []
+    adapted += ["code"] if scene.has_code else []
+    return " + ".join([str(scene.enhanced_frames), *adapted])

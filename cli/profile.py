@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -18,8 +18,13 @@ def profile(
     ] = "snapdragon-40tops",
     models: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="A folder of `edgecodec export`.  \\[default: nano]"),
+        typer.Option(
+            metavar="DIR", help="A folder of `edgecodec export`.  \\[default: the tier's own]"
+        ),
     ] = None,
+    tier: Annotated[
+        Literal["nano", "edge"], typer.Option(help="Which of the networks that ship, without DIR.")
+    ] = "nano",
     size: Annotated[
         str | None,
         typer.Option(
@@ -62,7 +67,7 @@ def profile(
         raise typer.BadParameter(str(error), param_hint="'--size'") from error
     with progress_bar("profile") as show:
         report = profile_models(
-            models or _packaged(),
+            models or _packaged(tier),
             load_device(device),
             frame_size,
             fps,
@@ -87,7 +92,7 @@ def profile(
         raise typer.Exit(ExitCode.GATE_FAILED) from error
 
 
-def _packaged() -> Path:
+def _packaged(tier: str) -> Path:
     from ..runtime.models import packaged_models
 
-    return packaged_models("nano")
+    return packaged_models(tier)

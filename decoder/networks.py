@@ -2,7 +2,9 @@
 
 All tensors are NCHW. Frames are YUV420 packed by space-to-depth outside the graph:
 24 channels at 1/4 resolution (`Y/4`: 16, `U/2`: 4, `V/2`: 4) for the enhancer, 96 channels at
-1/8 resolution (`Y/8`: 64, `U/4`: 16, `V/4`: 16) for the decoder of latents.
+1/8 resolution (`Y/8`: 64, `U/4`: 16, `V/4`: 16) for the decoder of latents. Frames of half the
+size that are to become full ones have 6 (4, 1, 1), at 1/2 of their resolution and 1/4 of the full
+one.
 
 Every tensor that crosses a graph's boundary, and every activation inside, has a fixed range
 that its `PortSpec` or ReLU6 gives, so the uint8 quantisation of activations is part of the
@@ -19,16 +21,23 @@ from torch.nn import functional as F
 
 PIXEL_SCALE = 1.0 / 255.0
 RELU6_SCALE = 6.0 / 255.0
+RESIDUAL_SCALE = PIXEL_SCALE / 4  # residuals span [-32, 31.75] grey levels in quarters of one
+GAIN_SCALE = 1.0 / 64.0  # gains of a scene code span [0, 3.98]
+GAIN_IDENTITY, BIAS_IDENTITY = 64, 128
 LATENT_CHANNELS = 64
 LATENT_SCALE = 0.25  # latents span [-32, 31.75] in steps of a quarter
+
+
+PER_SCENE = 0
+"""The stride of ports that are [1, C, 1, 1]: what adapts a network to a scene."""
 
 
 @dataclass(frozen=True)
 class PortSpec:
     """One uint8 input or output of a network.
 
-    `stride` is the port's downsampling against luma (4: a tensor of 1/4 resolution), and a real
-    value is `(uint8 - zero_point) * scale`.
+    `stride` is the port's downsampling against luma (4: a tensor of 1/4 resolution; `PER_SCENE`: a
+    single cell, whatever the picture's size), and a real value is `(uint8 - zero_point) * scale`.
     """
 
     name: str
@@ -46,6 +55,11 @@ class NetworkSpec:
     tier: str
     inputs: tuple[PortSpec, ...]
     outputs: tuple[PortSpec, ...]
+
+    @property
+    def adapts(self) -> bool:
+        """Whether a scene's code, and a title's weights, may change what it does."""
+        return any(port.stride == PER_SCENE for port in self.inputs)
 
 
 @dataclass(frozen=True)
@@ -72,22 +86,24 @@ TIERS = {
 
 
 def _frame(name: str, stride: int) -> PortSpec:
-    channels = {4: 24, 8: 96}[stride]
-    return PortSpec(name, channels, stride, PIXEL_SCALE, 0)
+    return PortSpec(name, 96, stride, PIXEL_SCALE, 0)
 
 
 class Enhancer(nn.Module):
-    """Removes what the base codec left: frames t-1, t, t+1 and its quantiser in, frame t out.
+    """What is to be added to frame t of a decoded base, from frames t-1, t and t+1.
 
-    Inputs `prev`, `cur`, `next`: [N, 24, H/4, W/4] in [0, 1]; `condition`: [N, 2, H/4, W/4] in
-    [0, 1], channel 0 the base's quantiser, channel 1 its codec. Output: frame t, [N, 24, H/4, W/4],
-    not clipped (uint8 saturation clips it on the device).
+    Inputs `prev`, `cur`, `next`: [N, F, H/4, W/4] in [0, 1], F = 24 channels of full-size frames
+    or 6 of half-size ones, packed by 4 or by 2; `condition`: [N, 2, H/4, W/4] in [0, 1], channel 0
+    the base's quantiser, channel 1 its codec. `gain` [N, C, 1, 1] in [0, 4) and `bias`
+    [N, C, 1, 1] in [-3, 3] are the scene's code: they scale and shift the last features, 1 and 0
+    change nothing. Output: the residual of frame t at full size, [N, 24, H/4, W/4], on the scale of
+    pixels in [0, 1]; a device gives it in quarters of a grey level, from -32 to 31.75.
     """
 
-    def __init__(self, channels: int, layers: int) -> None:
+    def __init__(self, channels: int, layers: int, frame_channels: int = 24) -> None:
         super().__init__()
         self.activation = nn.ReLU6()
-        self.stem = nn.Conv2d(3 * 24 + 2, channels, 1)
+        self.stem = nn.Conv2d(3 * frame_channels + 2, channels, 1)
         self.body = nn.ModuleList(
             nn.Conv2d(channels, channels, 3, padding=1) for _ in range(layers)
         )
@@ -96,12 +112,23 @@ class Enhancer(nn.Module):
         assert self.head.bias is not None
         nn.init.zeros_(self.head.bias)
 
-    def forward(self, prev: Tensor, cur: Tensor, next: Tensor, condition: Tensor) -> Tensor:
-        x = self.activation(self.stem(torch.cat((prev, cur, next, condition), dim=1)))
+    def forward(
+        self, prev: Tensor, cur: Tensor, next: Tensor, condition: Tensor, gain: Tensor, bias: Tensor
+    ) -> Tensor:
+        return self.residual(self.features(prev, cur, next, condition), gain, bias)
+
+    def features(self, prev: Tensor, cur: Tensor, next: Tensor, condition: Tensor) -> Tensor:
+        """The last features, [N, C, H/4, W/4] in [0, 6], before a scene's code."""
+        x: Tensor = self.activation(self.stem(torch.cat((prev, cur, next, condition), dim=1)))
         for layer in self.body:
             x = self.activation(layer(x))
-        residual: Tensor = self.head(x)
-        return cur + residual
+        return x
+
+    def residual(self, features: Tensor, gain: Tensor, bias: Tensor) -> Tensor:
+        """What `forward` gives, from `features`."""
+        x = self.activation(features * gain)
+        residual: Tensor = self.head(self.activation(x + bias))
+        return residual
 
 
 class _LatentUp(nn.Module):
@@ -172,7 +199,7 @@ Network = Enhancer | IFrameDecoder | Generator
 
 def network_names() -> tuple[str, ...]:
     """The networks of every tier, in the order in which reports list them."""
-    return ("iframe_decoder", "generator_p", "generator_b", "enhancer")
+    return ("iframe_decoder", "generator_p", "generator_b", "generator_up", "enhancer")
 
 
 def spec(name: str, tier: str) -> NetworkSpec:
@@ -185,13 +212,8 @@ def spec(name: str, tier: str) -> NetworkSpec:
 
     decoded = (_frame("frame", 8), feature("feature"))
     ports: dict[str, tuple[tuple[PortSpec, ...], tuple[PortSpec, ...]]] = {
-        "enhancer": (
-            (
-                *(_frame(f, 4) for f in ("prev", "cur", "next")),
-                PortSpec("condition", 2, 4, PIXEL_SCALE, 0),
-            ),
-            (_frame("frame", 4),),
-        ),
+        "enhancer": (_mended(24, tier), (_RESIDUAL,)),
+        "generator_up": (_mended(6, tier), (_RESIDUAL,)),
         "iframe_decoder": ((latent,), decoded),
         "generator_p": ((feature("past"), latent), decoded),
         "generator_b": ((feature("past"), feature("future"), latent), decoded),
@@ -203,6 +225,20 @@ def spec(name: str, tier: str) -> NetworkSpec:
     )
 
 
+_RESIDUAL = PortSpec("residual", 24, 4, RESIDUAL_SCALE, 128)
+
+
+def _mended(frame_channels: int, tier: str) -> tuple[PortSpec, ...]:
+    """What an `Enhancer` takes."""
+    channels = TIERS[tier].enhancer_channels
+    return (
+        *(PortSpec(f, frame_channels, 4, PIXEL_SCALE, 0) for f in ("prev", "cur", "next")),
+        PortSpec("condition", 2, 4, PIXEL_SCALE, 0),
+        PortSpec("gain", channels, PER_SCENE, GAIN_SCALE, 0),
+        PortSpec("bias", channels, PER_SCENE, RELU6_SCALE, BIAS_IDENTITY),
+    )
+
+
 def _rest(port: PortSpec) -> tuple[int, int, float, int]:
     return port.channels, port.stride, port.scale, port.zero_point
 
@@ -210,8 +246,9 @@ def _rest(port: PortSpec) -> tuple[int, int, float, int]:
 def build(name: str, tier: str) -> Network:
     """Network `name` of `tier` with fresh weights; `KeyError` names an unknown tier or network."""
     t = TIERS[tier]
-    if name == "enhancer":
-        return Enhancer(t.enhancer_channels, t.enhancer_layers)
+    if name in ("enhancer", "generator_up"):
+        frame_channels = 24 if name == "enhancer" else 6
+        return Enhancer(t.enhancer_channels, t.enhancer_layers, frame_channels)
     if name == "iframe_decoder":
         return IFrameDecoder(t.latent_channels, t.feature_channels, t.decoder_layers)
     references = {"generator_p": 1, "generator_b": 2}[name]

@@ -14,6 +14,7 @@ from ..runtime.container import Limits
 from ..runtime.errors import EdgecodecError, UnsupportedError
 from ..runtime.payloads import HybridBody, parse_body
 from ..runtime.video import open as open_stream
+from .adaptation import Adaptation
 from .draft import Draft, until
 from .effort import Effort, Search
 from .explore import Explored
@@ -22,7 +23,7 @@ from .laboratory import Laboratory, usual_jobs, usual_threads
 from .media import SourceInfo, open_source, read_aux
 from .passes import ScenePasses
 from .quality import SequenceQuality
-from .report import EncodeProgress, EncodeReport, SceneReport, TrialReport
+from .report import EncodeProgress, EncodeReport, SceneReport, TrialReport, within
 from .rounds import Rounds
 from .store import TrialStore
 from .strategies import Candidate
@@ -35,11 +36,17 @@ from .targets import (
     SizeTarget,
     Target,
 )
+from .title_store import TitleStore
+from .title_task import TitleTuning, usual_steps
+from .title_worth import title_bits
+from .titles import TitleSettings, fit_titles
 from .verdict import AIM_OF_TOLERANCE, RATE_AIM, SIZE_AIM, TOLERANCES, judge, mean_score
-from .ways import check_device, ways
+from .ways import SIZES, check_device, ways
 from .workspace import Workspace
 
 ProgressCallback = Callable[[EncodeProgress], None]
+# Of the work on scenes, what comes before weights of the title's own.
+_PLAIN_SHARE = 0.5
 
 
 @dataclass(frozen=True)
@@ -51,6 +58,11 @@ class EncodeOptions:
     `tier` names the networks that the player will need, `device` ("cpu" or "cuda") is where the
     encoder's own networks run. `codecs` are the standard codecs that may be used. `frames` is how
     many frames of the source are encoded, None for all.
+
+    `sizes` ("full", "half") are those that a standard codec's layer may have against the video.
+    `adapt` says how far networks may be fitted to the title, None for what the effort affords:
+    nothing when it is to be fast, weights of the title's own otherwise. `title_steps` is how many
+    steps such weights are searched with, None for what suits the effort.
 
     `jobs` is how many trials are encoded at a time, `threads` how many threads each may use; 0 is
     chosen by the cores. More than one job runs in processes of their own: a script that asks for
@@ -71,10 +83,29 @@ class EncodeOptions:
     jobs: int = 1
     frames: int | None = None
     cache: Path | None = None
+    adapt: Adaptation | None = None
+    sizes: tuple[str, ...] = tuple(SIZES)
+    title_steps: int | None = None
 
     def __post_init__(self) -> None:
         if self.frames is not None and self.frames < 1:
             raise ValueError(f"the first {self.frames} frames: at least one is wanted")
+        if not self.sizes:
+            raise ValueError(f"no sizes: choose of {', '.join(SIZES)}")
+        if self.title_steps is not None and self.title_steps < 1:
+            raise ValueError(f"{self.title_steps} steps for title weights: at least one is wanted")
+
+    @property
+    def adaptation(self) -> Adaptation:
+        """How far networks are fitted to the title."""
+        if self.adapt is not None:
+            return self.adapt
+        return Adaptation.NONE if self.effort is Effort.FAST else Adaptation.TITLE
+
+    @property
+    def tuning(self) -> TitleTuning:
+        """How title weights are searched."""
+        return TitleTuning(steps=self.title_steps or usual_steps(self.effort))
 
 
 def encode(
@@ -108,6 +139,8 @@ def encode(
         options.tier,
         options.device,
         info.format,
+        options.sizes,
+        options.adaptation,
     )
     aux_streams, aux_packets = read_aux(source)
     jobs = options.jobs or usual_jobs()
@@ -116,17 +149,45 @@ def encode(
     store = TrialStore(options.cache or workspace.folder)
     threads = options.threads or usual_threads(jobs)
     expected = info.frame_count or 1 if options.frames is None else options.frames
+    searched = _PLAIN_SHARE if options.adaptation is Adaptation.TITLE else 1.0
     with Laboratory(store, jobs, threads, metric) as laboratory:
         passes = ScenePasses(source, workspace.folder, jobs, options.frames, laboratory.close)
-        rounds = Rounds(passes, laboratory, possible, metric, options.search, expected, report)
+
+        def rounds_telling(tell: ProgressCallback) -> Rounds:
+            return Rounds(passes, laboratory, possible, metric, options.search, expected, tell)
+
+        rounds = rounds_telling(within(report, 0.0, searched))
         try:
             scenes = rounds.explore(options.target, _claimed_seconds(info, options))
             draft = Draft(info, scenes, options.tier, aux_streams, aux_packets)
             if options.frames is not None:
                 end = draft.scenes[-1].pts[-1] * info.time_base + 1 / info.frame_rate
                 draft = replace(draft, aux_packets=until(end, aux_streams, aux_packets))
-            goal = _goal(options.target, draft)
+            plain = draft
+            goal = _goal(options.target, plain)
             scenes = rounds.steer(scenes, goal)
+            if options.adaptation is Adaptation.TITLE:
+                fitted = fit_titles(
+                    scenes,
+                    lambda titles: _goal(options.target, replace(plain, titles=tuple(titles))),
+                    passes,
+                    rounds_telling,
+                    TitleSettings(
+                        possible.trials,
+                        options.tier,
+                        info.format,
+                        metric,
+                        options.tuning,
+                        options.device,
+                        workspace.folder,
+                        TitleStore(store.folder),
+                        threads,
+                        apart=jobs > 1,
+                    ),
+                    within(report, searched, 1.0),
+                )
+                scenes, goal = fitted.scenes, fitted.goal
+                draft = replace(draft, titles=fitted.titles)
         finally:
             laboratory.close()
             workspace.leave()
@@ -158,6 +219,7 @@ def encode(
         vmaf=mean_score(chosen) if metric is Metric.VMAF else None,
         encode_fps=measured.frames / (time.perf_counter() - began),
         trial_encodes=encodes,
+        title_bytes=title_bits(draft.titles) // 8,
         target_met=verdict.met,
         note=verdict.note,
         scenes=reports,
@@ -234,6 +296,7 @@ def _scene_reports(
                 psnr=made.psnr,
                 setting=made.setting,
                 enhanced_frames=sum(body.enhanced) if isinstance(body, HybridBody) else 0,
+                adaptation=_adaptation(body) if isinstance(body, HybridBody) else "",
                 trials=tuple(
                     TrialReport(
                         _name(each.strategy),
@@ -249,6 +312,11 @@ def _scene_reports(
             )
         )
     return tuple(reports)
+
+
+def _adaptation(body: HybridBody) -> str:
+    parts = {"title": body.title, "code": body.scene_code}
+    return "+".join(name for name, part in parts.items() if part is not None)
 
 
 def _name(strategy: StrategyId) -> str:

@@ -14,6 +14,7 @@ from ..runtime.auxiliary import AuxPacket, AuxStream
 from ..runtime.chunks import Chunk, StrategyId
 from ..runtime.container import Header, Writer
 from ..runtime.models import packaged_models, read_models
+from ..runtime.title import TitleWeights
 from .explore import Explored
 from .media import SourceInfo
 from .strategies import Candidate
@@ -25,7 +26,8 @@ _WITHOUT_NETWORKS = (StrategyId.CLASSICAL, StrategyId.PROCEDURAL)
 class Draft:
     """`scenes` of the video `info`, and the packets of other streams that travel with them.
 
-    `tier` is the one whose networks scenes may use.
+    `tier` is the one whose networks scenes may use, `titles` are weights for them of the video's
+    own.
     """
 
     info: SourceInfo
@@ -33,6 +35,7 @@ class Draft:
     tier: str
     aux_streams: tuple[AuxStream, ...]
     aux_packets: Sequence[AuxPacket]
+    titles: tuple[TitleWeights, ...] = ()
 
     @property
     def frames(self) -> int:
@@ -67,7 +70,7 @@ class Draft:
         self, file: BinaryIO, chosen: Sequence[Candidate], model_ids: tuple[str, ...]
     ) -> None:
         """The chunks, each after the other streams' packets of its time."""
-        writer = Writer(file, self._header(model_ids))
+        writer = Writer(file, self._header(model_ids), self.titles)
         clocks = {stream.index: stream.time_base for stream in self.aux_streams}
         waiting = deque(sorted(self.aux_packets, key=lambda each: each.dts * clocks[each.stream]))
         for number, (scene, made) in enumerate(zip(self.scenes, chosen, strict=True)):

@@ -34,7 +34,8 @@ _QUICKEST_FIRST = (Codec.H264, Codec.H265, Codec.AV1, Codec.VVC)
 class Explored:
     """What is known of a scene: all `candidates` so far, and the trials that are still `alive`.
 
-    `skipped` says which ways were not followed, and why.
+    `skipped` says which ways were not followed, and why. `digest` names the source's frames (see
+    `SceneFile`).
     """
 
     index: int
@@ -44,6 +45,7 @@ class Explored:
     candidates: tuple[Candidate, ...]
     alive: tuple[Trial, ...]
     skipped: tuple[str, ...] = field(repr=False)
+    digest: str = field(default="", repr=False)
 
     def of(self, trial: Trial) -> list[Candidate]:
         """The candidates that a trial made."""

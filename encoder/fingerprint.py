@@ -11,7 +11,18 @@ _OURS = Path(__file__).parent
 # The code that encodes and that decodes again, and the networks. (Found beside this package: the
 # folders are siblings, in a checkout and where it is installed.)
 _SOURCES = ("strategies", "codecs", "programs", "weights", "../runtime", "../runtime/scenes")
-_MODULES = ("downscale.py", "quality.py", "scoring.py", "vmaf.py")
+_MODULES = (
+    "code_crops.py",
+    "code_search.py",
+    "device_network.py",
+    "downscale.py",
+    "quality.py",
+    "scoring.py",
+    "title_network.py",
+    "title_samples.py",
+    "title_tuning.py",
+    "vmaf.py",
+)
 _CODECS = ("av", "imageio-ffmpeg", "onnxruntime")
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import signal
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import CancelledError
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cache
-from multiprocessing import get_context, resource_tracker
+from functools import lru_cache
+from multiprocessing import get_context
+from pathlib import Path
 from threading import Lock
 from types import TracebackType
 from typing import Self
@@ -17,12 +16,14 @@ from typing import Self
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from ..runtime.errors import EdgecodecError
+from .base_store import BaseStore
 from .fingerprint import fingerprint
+from .interrupts import ignore_interrupts, without_interrupts
 from .resources import Resources
 from .scene_file import SceneFile
 from .scoring import frame_scores
 from .store import TrialStore
-from .strategies import Candidate, Trial
+from .strategies import Candidate, StandardTrial, Trial
 from .targets import Metric
 
 
@@ -66,12 +67,12 @@ class Laboratory:
         self._closed = False
         self._pool: ProcessPool | None = None
         if jobs > 1:
-            with _without_interrupts():
+            with without_interrupts():
                 # Not forked: this process has threads, and so have the codecs.
                 self._pool = ProcessPool(
-                    max_workers=jobs, initializer=_ignore_interrupts, context=get_context("spawn")
+                    max_workers=jobs, initializer=ignore_interrupts, context=get_context("spawn")
                 )
-                self._pool.schedule(_ignore_interrupts)  # starts it
+                self._pool.schedule(ignore_interrupts)  # starts it
 
     def __enter__(self) -> Self:
         return self
@@ -171,40 +172,20 @@ def _work(
     """Encode one trial into the store."""
     whole = scene.open()
     frames = whole if request.head is None else whole.head(request.head)
-    resources = _resources(threads)
+    resources = _resources(threads, store.folder)
     made = request.trial.encode(frames, request.setting, resources)
     if metric is not Metric.PSNR:
+        title = request.trial.title if isinstance(request.trial, StandardTrial) else None
         made = tuple(
-            replace(each, frame_scores=frame_scores(metric, frames, each, resources))
+            replace(each, frame_scores=frame_scores(metric, frames, each, resources, title))
             for each in made
         )
     store.save(key, made)
 
 
-@cache
-def _resources(threads: int) -> Resources:
-    return Resources(threads)
-
-
-def _ignore_interrupts() -> None:
-    """Ctrl-C reaches every process of a terminal: the first one ends the others in order."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-@contextmanager
-def _without_interrupts() -> Iterator[None]:
-    """Within it threads and processes begin that will never be interrupted, not even before they
-    could say so: what begins inherits what is blocked, and Ctrl-C comes through afterwards."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    # It would unblock interrupts if it began within.
-    resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+@lru_cache(maxsize=1)
+def _resources(threads: int, folder: Path) -> Resources:
+    return Resources(threads, BaseStore(folder))
 
 
 def usual_jobs() -> int:

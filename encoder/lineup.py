@@ -53,5 +53,7 @@ def lineup(trials: Sequence[Trial], scene_class: SceneClass) -> Lineup:
     first = [each for each in tried if each.upsampling is Upsampling.NONE]
     halves = tuple(each for each in tried if each.upsampling is not Upsampling.NONE)
     latents = tuple(each for each in trials if isinstance(each, LatentTrial))
+    if not first:
+        first, halves = list(halves), ()
     others = [each for each in trials if not isinstance(each, StandardTrial | LatentTrial)]
     return Lineup((*first, *others), halves, latents, tuple(left_out))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 
@@ -15,6 +16,20 @@ class EncodeProgress:
     done: float
     detail: str = ""
     seconds_left: float | None = None
+
+
+def within(
+    report: Callable[[EncodeProgress], None], first: float, last: float
+) -> Callable[[EncodeProgress], None]:
+    """For a part of the work that goes from the share `first` to the share `last` of it."""
+
+    def told(progress: EncodeProgress) -> None:
+        done = first + (last - first) * progress.done
+        # What comes after this part is not known.
+        left = progress.seconds_left if last == 1 else None
+        report(replace(progress, done=done, seconds_left=left))
+
+    return told
 
 
 @dataclass(frozen=True)
@@ -35,8 +50,8 @@ class SceneReport:
 
     `start` is seconds from the first frame, `way` names the trial that won, `bits` are its chunk's
     in the file, `psnr` is the mean over its frames of (6 Y + U + V) / 8 in dB. `enhanced_frames`
-    counts frames that the enhancer improves. `skipped` says which ways were not followed to the
-    end, and why.
+    counts frames that a network improves, `adaptation` is what that was fitted by ("", "code",
+    "title" or "title+code"). `skipped` says which ways were not followed to the end, and why.
     """
 
     start: float
@@ -49,6 +64,7 @@ class SceneReport:
     psnr: float
     setting: float
     enhanced_frames: int
+    adaptation: str
     trials: tuple[TrialReport, ...]
     skipped: tuple[str, ...]
 
@@ -60,8 +76,9 @@ class EncodeReport:
     `bytes` is the file's size; `bitrate_mbps` is everything in it but audio and subtitles, over
     the video's duration. `psnr` (dB) and `ssim` are means over frames, and so is `vmaf`, which is
     measured scene by scene, and only for an encode that aims at it. `trial_encodes` counts what
-    was encoded to choose from. `target_met` is None where nothing was asked that could be missed;
-    `note` says how far a target was missed, and is "" where nothing is to be said.
+    was encoded to choose from, `title_bytes` those of the file that are weights of networks.
+    `target_met` is None where nothing was asked that could be missed; `note` says how far a target
+    was missed, and is "" where nothing is to be said.
     """
 
     file: str
@@ -75,6 +92,7 @@ class EncodeReport:
     vmaf: float | None
     encode_fps: float
     trial_encodes: int
+    title_bytes: int
     target_met: bool | None
     note: str
     scenes: tuple[SceneReport, ...]

@@ -98,13 +98,26 @@ class Rounds:
             if not requests:
                 break
             self._progress.begin(f"round {finished + 2}", max(1, _USUAL_ROUNDS - 1 - finished))
-            more = partial(self._more, requests)
-            brought = self._passes.each(more, requests.__contains__, self._progress.advance)
+            brought = self._brought(requests)
             for number, (made, skipped) in brought.items():
                 known[number] = known[number].with_more(made, skipped)
                 if not made:
                     failed.add((number, requests[number]))
         return known
+
+    def tried(self, scenes: Sequence[Explored], requests: Mapping[int, Request]) -> list[Explored]:
+        """The scenes with these trials, by the scenes' numbers."""
+        known = list(scenes)
+        self._progress.begin("trials", _USUAL_ROUNDS)
+        for number, (made, skipped) in self._brought(requests).items():
+            known[number] = known[number].with_more(made, skipped)
+        return known
+
+    def _brought(
+        self, requests: Mapping[int, Request]
+    ) -> dict[int, tuple[list[Candidate], list[str]]]:
+        more = partial(self._more, requests)
+        return self._passes.each(more, requests.__contains__, self._progress.advance)
 
     def _explored(
         self, scene: SceneFile, look: _Look | None, octaves: float, around: Sequence[float]
@@ -137,6 +150,7 @@ class Rounds:
             tuple(exploration.made),
             tuple(exploration.alive),
             (*self._possible.notes, *exploration.skipped),
+            scene.digest,
         )
 
     def _more(

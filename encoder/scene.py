@@ -20,7 +20,8 @@ _LONGEST_SCENE_FRAMES = 250
 class Scene:
     """Consecutive frames of one shot; `start` counts frames of the source, from 0.
 
-    `pts` has one timestamp for each frame, in the source's time base.
+    `pts` has one timestamp for each frame, in the source's time base. `digest` names the content
+    as `SceneFile.digest` does, "" where nobody has computed it.
     """
 
     index: int
@@ -30,6 +31,7 @@ class Scene:
     format: PictureFormat
     frame_rate: Fraction
     color: ColorInfo
+    digest: str = ""
 
     @property
     def duration_s(self) -> float:
@@ -46,6 +48,7 @@ class Scene:
             self.format,
             self.frame_rate,
             self.color,
+            f"{self.digest}, {frames} frames" if self.digest else "",
         )
 
 

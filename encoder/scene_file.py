@@ -56,6 +56,7 @@ class SceneFile:
             self.format,
             self.frame_rate,
             self.color,
+            self.digest,
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..runtime.chunks import Chunk
 from ..runtime.frames import Planes
 from ..runtime.scenes import SceneContext, decode_scene
+from .adaptation import TitleFile
 from .quality import ssim
 from .resources import Resources
 from .scene import Scene
@@ -14,16 +15,22 @@ from .vmaf import VmafMeter
 
 
 def frame_scores(
-    metric: Metric, scene: Scene, made: Candidate, resources: Resources
+    metric: Metric,
+    scene: Scene,
+    made: Candidate,
+    resources: Resources,
+    title: TitleFile | None = None,
 ) -> tuple[float, ...]:
     """The metric of each frame, in display order: SSIM -1 to 1, VMAF 0 to 100.
 
-    Raises UnsupportedError where ffmpeg has no libvmaf.
+    `title` is what the candidate's trial had. Raises UnsupportedError where ffmpeg has no libvmaf.
     """
     if metric is Metric.PSNR:
         return made.frame_psnr
     chunk = Chunk(scene.index, scene.start, made.strategy, scene.pts, made.read_body())
-    context = SceneContext(scene.format, resources.networks, resources.threads)
+    context = SceneContext(
+        scene.format, resources.networks, resources.threads, titles=resources.titles(title)
+    )
     decoded = decode_scene(chunk, context)
     if metric is Metric.VMAF:
         full_range = scene.color.full_range

@@ -15,7 +15,7 @@ from ..runtime.chunks import Codec, StrategyId
 from .scene_file import SceneFile
 from .strategies import Candidate, StoredBytes, chunk_bits
 
-_SUFFIX = ".trial"
+TRIAL_SUFFIX = ".trial"
 
 
 @dataclass(frozen=True)
@@ -89,4 +89,4 @@ class TrialStore:
             raise
 
     def _path(self, key: str) -> Path:
-        return self.folder / (hashlib.sha256(key.encode()).hexdigest() + _SUFFIX)
+        return self.folder / (hashlib.sha256(key.encode()).hexdigest() + TRIAL_SUFFIX)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from ..runtime.chunks import Codec, StrategyId
 from ..runtime.errors import ModelError, ProviderError, UnsupportedError
 from ..runtime.frames import PictureFormat
 from ..runtime.models import packaged_models, read_models
 from ..runtime.upsample import Upsampling
+from .adaptation import Adaptation
 from .analysis_weights import weights_path
 from .effort import Effort
 from .strategies import LatentTrial, ProceduralTrial, StandardTrial, Trial
@@ -27,6 +28,10 @@ _PRESETS = {
     Effort.NORMAL: {Codec.AV1: "2", Codec.VVC: "medium", Codec.H265: "slow", Codec.H264: "slow"},
     Effort.HIGH: {Codec.AV1: "1", Codec.VVC: "slow", Codec.H265: "slower", Codec.H264: "veryslow"},
 }
+# What mends the frames of a base, by the base's size.
+_MENDERS = {Upsampling.NONE: "enhancer", Upsampling.EIGHT_TAP: "generator_up"}
+SIZES = {"full": Upsampling.NONE, "half": Upsampling.EIGHT_TAP}
+"""How large the base of a scene may be, by the names that options have for it."""
 # The depths that a video of 8 bits may be coded in. H.264 in 10 bits plays on few devices: only
 # video that has them is coded so.
 _DEPTHS = {Codec.AV1: (10, 8), Codec.VVC: (10,), Codec.H265: (10, 8), Codec.H264: (8,)}
@@ -53,63 +58,97 @@ def ways(
     tier: str,
     device: str,
     picture: PictureFormat,
+    sizes: Sequence[str] = tuple(SIZES),
+    adaptation: Adaptation = Adaptation.NONE,
 ) -> Ways:
     """Every way to code a video of that format with these strategies (none: all) and codecs.
 
-    Raises UnsupportedError for an unknown strategy and where none of those asked for can code the
-    video, ModelError if a strategy was asked for by name whose networks are not there.
+    `sizes` are those that a standard codec's layer may have (see `SIZES`). Trials search codes
+    where `adaptation` has them; a title's weights come later.
+
+    Raises UnsupportedError for an unknown strategy or size and where none of those asked for can
+    code the video, ModelError if a strategy was asked for by name whose networks are not there.
     """
-    unknown = [name for name in strategies if name not in STRATEGIES]
-    if unknown:
-        known = ", ".join(("auto", *STRATEGIES))
-        raise UnsupportedError(f"unknown strategy {unknown[0]!r}: choose one of {known}")
+    _check_known("strategy", strategies, ("auto", *STRATEGIES))
+    _check_known("size", sizes, tuple(SIZES))
     wanted = frozenset(STRATEGIES[name] for name in strategies or STRATEGIES)
+    layers = [SIZES[name] for name in SIZES if name in sizes and _large_enough(name, picture)]
+    menders = _Menders()
     notes: list[str] = []
-    neural = wanted & {StrategyId.HYBRID_SEMANTIC, *_LATENT}
-    missing = ""
-    if neural and picture.bit_depth != 8:
-        missing = f"networks take 8 bits a sample, the source has {picture.bit_depth}"
-        if neural == wanted:
-            raise UnsupportedError(
-                f"{', '.join(strategies)}: {missing}; choose --strategy classical"
-            )
-    elif neural:
-        missing = _missing_networks(tier, neural)
-        if missing and strategies:
-            raise ModelError(missing)
+    if StrategyId.HYBRID_SEMANTIC in wanted:
+        menders = _menders(tier, layers)
+        if not menders.model_ids:
+            if strategies and menders.notes:
+                raise ModelError(menders.notes[0])
+            wanted -= {StrategyId.HYBRID_SEMANTIC}
+        notes += [f"hybrid_semantic: {note}" for note in menders.notes]
+    latents = wanted & frozenset(_LATENT)
+    missing = _missing_latents(tier, picture) if latents else ""
     if missing:
-        names = ", ".join(each.name.lower() for each in sorted(neural))
+        names = ", ".join(each.name.lower() for each in sorted(latents))
+        if strategies and picture.bit_depth == 8:
+            raise ModelError(missing)
+        if latents == wanted:
+            raise UnsupportedError(f"{names}: {missing}; choose --strategy classical")
         notes.append(f"{names}: {missing}")
-        wanted, neural = wanted - neural, frozenset()
+        wanted -= latents
     trials: list[Trial] = []
-    if wanted & {StrategyId.CLASSICAL, StrategyId.HYBRID_SEMANTIC}:
-        enhancer = ""
-        if StrategyId.HYBRID_SEMANTIC in neural:
-            enhancer = read_models(packaged_models(tier)).network("enhancer").model_id
-        trials += _standard(codecs, effort, picture, enhancer)
+    for layer in layers:
+        mender = menders.model_ids.get(layer, "")
+        if StrategyId.CLASSICAL in wanted or mender:
+            search = Adaptation.CODE if mender and adaptation.codes else Adaptation.NONE
+            trials += [
+                StandardTrial(codec, depth, _PRESETS[effort][codec], layer, mender, search)
+                for codec in codecs
+                for depth in (_DEPTHS[codec] if picture.bit_depth == 8 else (picture.bit_depth,))
+            ]
     if StrategyId.PROCEDURAL in wanted and codecs:
         codec = _still_codec(codecs)
         trials.append(ProceduralTrial(codec, _PRESETS[effort][codec]))
-    trials += [LatentTrial(each, tier, device) for each in _LATENT if each in neural]
+    trials += [LatentTrial(each, tier, device) for each in _LATENT if each in wanted]
     if not trials:
-        raise UnsupportedError(
-            f"{', '.join(strategies) or 'auto'}: no standard codec is allowed, and it needs one"
-        )
+        raise UnsupportedError(f"{', '.join(strategies) or 'auto'}: {_nothing_left(codecs)}")
     return Ways(wanted, tuple(trials), tuple(notes))
 
 
-def _standard(
-    codecs: Sequence[Codec], effort: Effort, picture: PictureFormat, enhancer: str
-) -> list[Trial]:
-    sizes = [Upsampling.NONE]
-    if min(picture.width, picture.height) >= _SMALLEST_HALVED:
-        sizes.append(Upsampling.EIGHT_TAP)
-    return [
-        StandardTrial(codec, depth, _PRESETS[effort][codec], size, enhancer)
-        for size in sizes
-        for codec in codecs
-        for depth in (_DEPTHS[codec] if picture.bit_depth == 8 else (picture.bit_depth,))
-    ]
+def _check_known(what: str, names: Sequence[str], known: tuple[str, ...]) -> None:
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise UnsupportedError(f"unknown {what} {unknown[0]!r}: choose one of {', '.join(known)}")
+
+
+def _large_enough(size: str, picture: PictureFormat) -> bool:
+    return size == "full" or min(picture.width, picture.height) >= _SMALLEST_HALVED
+
+
+def _nothing_left(codecs: Sequence[Codec]) -> str:
+    if not codecs:
+        return "no standard codec is allowed, and it needs one"
+    return f"only sides of {_SMALLEST_HALVED} or more are coded at half their size"
+
+
+@dataclass(frozen=True)
+class _Menders:
+    """The networks that mend a standard codec's layer, by its size; `notes` say which are
+    missing."""
+
+    model_ids: Mapping[Upsampling, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def _menders(tier: str, layers: Sequence[Upsampling]) -> _Menders:
+    try:
+        models = read_models(packaged_models(tier))
+    except ModelError as error:
+        return _Menders({}, (str(error),))
+    model_ids: dict[Upsampling, str] = {}
+    notes: list[str] = []
+    for layer in layers:
+        try:
+            model_ids[layer] = models.network(_MENDERS[layer]).model_id
+        except ModelError as error:
+            notes.append(str(error))
+    return _Menders(model_ids, tuple(notes))
 
 
 def _still_codec(codecs: Sequence[Codec]) -> Codec:
@@ -117,14 +156,15 @@ def _still_codec(codecs: Sequence[Codec]) -> Codec:
     return min(codecs, key=[Codec.AV1, Codec.VVC, Codec.H265, Codec.H264].index)
 
 
-def _missing_networks(tier: str, neural: frozenset[StrategyId]) -> str:
-    """Why the strategies cannot be had, "" if they can."""
+def _missing_latents(tier: str, picture: PictureFormat) -> str:
+    """Why a video of that format cannot be coded in latents, "" if it can."""
+    if picture.bit_depth != 8:
+        return f"its networks take 8 bits a sample, the source has {picture.bit_depth}"
     try:
-        models = read_models(packaged_models(tier))
-        models.network("enhancer")
+        read_models(packaged_models(tier)).network("iframe_decoder")
     except ModelError as error:
         return str(error)
-    if neural & frozenset(_LATENT) and not weights_path("analysis_i", tier).is_file():
+    if not weights_path("analysis_i", tier).is_file():
         return f"there are no analysis networks of tier {tier}: train them first"
     return ""
 

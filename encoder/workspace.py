@@ -6,13 +6,17 @@ import shutil
 from pathlib import Path
 
 from ..runtime.errors import UnsupportedError
+from .base_store import BASE_SUFFIX
+from .store import TRIAL_SUFFIX
+from .title_store import TITLE_SUFFIX
 
-_SUFFIXES = (".trial", ".raw", ".partial")
+_KEPT = (TRIAL_SUFFIX, BASE_SUFFIX, TITLE_SUFFIX)
+_PASSING = (".raw", ".partial")
 
 
 class Workspace:
-    """`OUT.ecv.parts`: finished trials, by which an encode that was cut off goes on, and the
-    frames of the scenes at work.
+    """`OUT.ecv.parts`: finished trials, base layers and title weights, by which an encode that was
+    cut off goes on, and the frames of the scenes at work.
 
     Raises UnsupportedError if the folder holds what is not ours: it is deleted in the end.
     """
@@ -29,13 +33,13 @@ class Workspace:
 
     def _is_ours(self) -> bool:
         return self.folder.is_dir() and all(
-            path.is_file() and path.suffix in _SUFFIXES for path in self.folder.iterdir()
+            path.is_file() and path.suffix in (*_KEPT, *_PASSING) for path in self.folder.iterdir()
         )
 
     def _forget_frames(self) -> None:
-        """Delete all but the trials: frames are large and quickly decoded again."""
+        """Delete all but what was encoded: frames are large and quickly decoded again."""
         for path in self.folder.iterdir():
-            if path.suffix != _SUFFIXES[0]:
+            if path.suffix not in _KEPT:
                 path.unlink()
 
     def leave(self) -> None:

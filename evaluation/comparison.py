@@ -15,19 +15,28 @@ USUAL_REFERENCE = "x265"
 
 @dataclass(frozen=True)
 class CurveMetric:
-    """A quality over which rates are compared; `value` is None where it was not measured."""
+    """A quality over which rates are compared; `value` is None where it was not measured.
+
+    `in_tables` says whether tables for readers have it; files for scripts have all.
+    """
 
     name: str
     title: str
     value: Callable[[MeasuredPoint], float | None]
+    in_tables: bool = True
 
 
 METRICS = (
     CurveMetric("psnr", "PSNR (6Y+U+V)/8", lambda point: point.psnr),
+    CurveMetric("psnr_y", "PSNR Y", lambda point: point.psnr_y),
+    CurveMetric("psnr_u", "PSNR U", lambda point: point.psnr_u, in_tables=False),
+    CurveMetric("psnr_v", "PSNR V", lambda point: point.psnr_v, in_tables=False),
+    CurveMetric("chroma", "PSNR chroma (U+V)/2", lambda point: (point.psnr_u + point.psnr_v) / 2),
     CurveMetric("ssim", "SSIM (dB)", lambda point: ssim_db(point.ssim)),
     CurveMetric("vmaf", "VMAF", lambda point: point.vmaf),
-    CurveMetric("vmaf_neg", "VMAF-NEG", lambda point: point.vmaf_neg),
+    CurveMetric("vmaf_neg", "VMAF-NEG", lambda point: point.vmaf_neg, in_tables=False),
 )
+"""The first is the figure of record."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +85,15 @@ class Comparison:
         """The metrics that were compared."""
         names = {result.metric for result in self.results}
         return tuple(metric for metric in METRICS if metric.name in names)
+
+    def table_metrics(self) -> tuple[CurveMetric, ...]:
+        """Those of the metrics that tables for readers have."""
+        return tuple(metric for metric in self.metrics() if metric.in_tables)
+
+    def only_reference(self) -> str | None:
+        """What every other system stands against; None where that is not one system."""
+        references = {result.reference for result in self.results}
+        return references.pop() if len(references) == 1 else None
 
     def of_clip(self, clip: str, metric: str) -> tuple[BdResult, ...]:
         """One clip's results."""

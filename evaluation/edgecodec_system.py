@@ -9,11 +9,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ..encoder.adaptation import Adaptation
 from ..encoder.api import EncodeOptions, ProgressCallback
 from ..encoder.api import encode as encode_video
 from ..encoder.effort import Effort, Search
 from ..encoder.report import EncodeReport, SceneReport
+from ..encoder.store import TRIAL_SUFFIX
 from ..encoder.targets import BitrateTarget, QualityTarget, Target
+from ..encoder.ways import SIZES
 from ..runtime.container import Codec
 from .clips import Clip
 from .digests import code_digest, library_versions
@@ -35,6 +38,12 @@ PRESETS: Mapping[str, tuple[str, ...]] = {
     "auto-no-networks": ("classical", "procedural"),
 }
 """The strategies of each named system; none named means all."""
+
+OPTIONS = (
+    *("effort", "search", "tier", "codecs", "strategies"),
+    *("sizes", "adapt", "title-steps"),
+)
+"""What may stand behind a system's name, as `encode` has it; lists with + between."""
 
 EncodeFunction = Callable[[Path, Path, EncodeOptions, ProgressCallback], EncodeReport]
 
@@ -62,6 +71,7 @@ class EdgecodecEncoding:
         """See `Encode.identity`: every option but those that say how the work is shared out and
         where trials are kept, which change nothing in the stream."""
         options = self.options
+        adaptation = options.adaptation
         return {
             "recipe": EDGECODEC_RECIPE,
             "strategies": options.strategies,
@@ -71,6 +81,9 @@ class EdgecodecEncoding:
             "tier": options.tier,
             "device": options.device,
             "codecs": [codec.name for codec in options.codecs],
+            "sizes": options.sizes,
+            "adapt": adaptation.value,
+            "title_steps": options.tuning.steps if adaptation is Adaptation.TITLE else None,
             "code": _code_digest(),
             "libraries": library_versions(),
             "ffmpeg": ffmpeg_version(),
@@ -80,10 +93,10 @@ class EdgecodecEncoding:
         """See `Encode.run`."""
         stream = folder / "stream.ecv"
         trials = self.options.cache
-        before = _files(trials)
+        before = _kept_trials(trials)
         options = replace(self.options, frames=len(clip.frames))
         report = self.encode(path, stream, options, lambda progress: advance(progress.done))
-        made = _files(trials) - before
+        made = _kept_trials(trials) - before
         threads = self.options.threads
         return Coded(
             bytes=video_bytes(stream),
@@ -94,6 +107,7 @@ class EdgecodecEncoding:
             trial_encodes=report.trial_encodes,
             kept_trials=max(0, report.trial_encodes - made) if trials is not None else 0,
             note=report.note,
+            title_bytes=report.title_bytes,
         )
 
 
@@ -106,9 +120,9 @@ def edgecodec_system(
 ) -> System:
     """A system by its name on the command line: `auto`, `auto:effort=high:codecs=av1+vvc`.
 
-    The name is one of `PRESETS`, with any of effort, search, tier, codecs and strategies behind
-    it. `targets` are what its encodes aim at, None for the usual qualities; `trials` is a folder
-    that keeps trial encodes. Raises ValueError for a name or an option that there is not.
+    The name is one of `PRESETS`, with any of `OPTIONS` behind it. `targets` are what its encodes
+    aim at, None for the usual qualities; `trials` is a folder that keeps trial encodes. Raises
+    ValueError for a name or an option that there is not.
     """
     base, *changes = text.split(":")
     if base not in PRESETS:
@@ -124,13 +138,19 @@ def edgecodec_system(
 
 def scene_choices(scenes: Sequence[SceneReport]) -> tuple[SceneChoice, ...]:
     """An encode's scenes, counted by how they were coded, the most frames first."""
-    count: Counter[tuple[str, str, str, str]] = Counter()
-    frames: Counter[tuple[str, str, str, str]] = Counter()
+    count: Counter[tuple[str, str, str, str, str]] = Counter()
+    frames: Counter[tuple[str, str, str, str, str]] = Counter()
     for scene in scenes:
-        way = (scene.strategy, scene.codec or "", scene.way, scene.scene_class)
+        way = (
+            *(scene.strategy, scene.codec or "", scene.way),
+            *(scene.scene_class, scene.adaptation),
+        )
         count[way] += 1
         frames[way] += scene.frames
-    return tuple(SceneChoice(*way, count[way], total) for way, total in frames.most_common())
+    return tuple(
+        SceneChoice(*way[:4], scenes=count[way], frames=total, adaptation=way[4])
+        for way, total in frames.most_common()
+    )
 
 
 def _changed(options: EncodeOptions, name: str, value: str) -> EncodeOptions:
@@ -147,15 +167,22 @@ def _changed(options: EncodeOptions, name: str, value: str) -> EncodeOptions:
                 return replace(options, codecs=chosen)
             case "strategies":
                 return replace(options, strategies=tuple(value.split("+")))
+            case "sizes":
+                sizes = tuple(value.split("+"))
+                if not set(sizes) <= set(SIZES):
+                    raise ValueError(f"known are {', '.join(SIZES)}")
+                return replace(options, sizes=sizes)
+            case "adapt":
+                return replace(options, adapt=Adaptation(value))
+            case "title-steps":
+                return replace(options, title_steps=int(value))
     except (KeyError, ValueError) as error:
         raise ValueError(f"{value!r} is no {name}") from error
-    raise ValueError(
-        f"{name!r} is no option of a system: known are effort, search, tier, codecs, strategies"
-    )
+    raise ValueError(f"{name!r} is no option of a system: known are {', '.join(OPTIONS)}")
 
 
-def _files(folder: Path | None) -> int:
-    """How many files a folder holds; 0 where there is none."""
+def _kept_trials(folder: Path | None) -> int:
+    """How many finished trials a folder holds; 0 where there is none."""
     if folder is None or not folder.is_dir():
         return 0
-    return sum(1 for path in folder.rglob("*") if path.is_file())
+    return sum(1 for _ in folder.rglob(f"*{TRIAL_SUFFIX}"))

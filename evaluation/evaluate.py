@@ -320,6 +320,7 @@ class _Bench:
             trial_encodes=coded.trial_encodes,
             kept_trials=coded.kept_trials,
             note=coded.note,
+            title_bytes=coded.title_bytes,
         )
 
     def _vmaf_meter(self) -> VmafMeter | None:

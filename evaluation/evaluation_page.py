@@ -12,7 +12,7 @@ from .evaluate import ClipResult, Evaluation
 from .evaluation_tables import (
     LEGEND,
     choice_table,
-    clip_tables,
+    every_clip_table,
     mean_tables,
     notes,
     point_table,
@@ -33,11 +33,7 @@ def render_page(
     sections = [_section("Mean BD-rate", LEGEND, _tables(mean_tables(comparison)))]
     for clip in evaluation.clips:
         sections.append(_clip_section(clip))
-    per_clip = [
-        table
-        for metric in comparison.metrics()
-        for table in clip_tables(evaluation, comparison, metric)
-    ]
+    per_clip = every_clip_table(evaluation, comparison)
     sections.append(_section("BD-rate of each clip", LEGEND, _tables(per_clip)))
     last = [speed_table(evaluation), choice_table(evaluation)]
     sections.append(_section("Speed and choices", "", _tables([table for table in last if table])))

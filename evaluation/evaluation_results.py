@@ -18,7 +18,7 @@ from .evaluation_page import render_page
 from .evaluation_tables import (
     LEGEND,
     choice_table,
-    clip_tables,
+    every_clip_table,
     mean_tables,
     notes,
     point_table,
@@ -31,6 +31,7 @@ FORMAT = 1
 _POINT_COLUMNS = (
     *("setting", "bytes", "bitrate_mbps", "psnr", "psnr_y", "psnr_u", "psnr_v", "ssim"),
     *("vmaf", "vmaf_neg", "frames", "encode_fps", "decode_fps", "trial_encodes", "kept_trials"),
+    "title_bytes",
     *("measured_at", "hardware", "note"),
 )
 
@@ -125,10 +126,10 @@ def evaluation_markdown(evaluation: Evaluation, comparison: Comparison, facts: R
     parts = [f"# {facts.title}\n", f"```\n{facts.command}\n```\n"]
     parts += ["".join(f"- {name}: {value}\n" for name, value in facts.facts)]
     parts += ["## BD-rate\n", f"{LEGEND}\n"]
-    parts += [table.to_markdown() for table in mean_tables(comparison)]
-    for metric in comparison.metrics():
-        for table in clip_tables(evaluation, comparison, metric):
-            parts += [f"### {table.title}\n", table.to_markdown()]
+    for table in mean_tables(comparison):
+        parts += [f"### {table.title}\n", table.to_markdown()]
+    for table in every_clip_table(evaluation, comparison):
+        parts += [f"### {table.title}\n", table.to_markdown()]
     parts += ["## Speed\n", speed_table(evaluation).to_markdown()]
     choices = choice_table(evaluation)
     if choices is not None:

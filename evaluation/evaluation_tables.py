@@ -21,9 +21,13 @@ LEGEND = (
 
 
 def mean_tables(comparison: Comparison) -> list[Table]:
-    """For each metric the mean BD-rate of each system against each reference."""
+    """For each metric the mean BD-rate of each system against each reference; with only one
+    reference all metrics side by side."""
+    only = comparison.only_reference()
+    if only is not None:
+        return [_means_against(only, comparison)]
     tables = []
-    for metric in comparison.metrics():
+    for metric in comparison.table_metrics():
         means = [mean for mean in comparison.means if mean.metric == metric.name]
         tests = list(dict.fromkeys(mean.test for mean in means))
         references = list(dict.fromkeys(mean.reference for mean in means))
@@ -35,6 +39,17 @@ def mean_tables(comparison: Comparison) -> list[Table]:
         headings = (f"mean BD-rate, {metric.title}", *(f"against {name}" for name in references))
         tables.append(Table(f"Mean BD-rate over {metric.title}", headings, rows))
     return tables
+
+
+def every_clip_table(evaluation: Evaluation, comparison: Comparison) -> list[Table]:
+    """Each clip's BD-rates over all metrics: `clip_tables` of each metric; with only one reference
+    a table for each system, metrics side by side."""
+    metrics = comparison.table_metrics()
+    only = comparison.only_reference()
+    if only is None:
+        return [each for metric in metrics for each in clip_tables(evaluation, comparison, metric)]
+    tests = dict.fromkeys(result.test for result in comparison.results)
+    return [_clips_against(only, test, comparison) for test in tests]
 
 
 def clip_tables(evaluation: Evaluation, comparison: Comparison, metric: CurveMetric) -> list[Table]:
@@ -81,12 +96,13 @@ def speed_table(evaluation: Evaluation) -> Table:
 
 def choice_table(evaluation: Evaluation) -> Table | None:
     """What edgecodec's scenes were coded with; None where it did not take part."""
-    scenes: Counter[tuple[str, str, str, str]] = Counter()
-    frames: Counter[tuple[str, str, str, str]] = Counter()
+    scenes: Counter[tuple[str, str, str, str, str]] = Counter()
+    frames: Counter[tuple[str, str, str, str, str]] = Counter()
     for name, points in _points_of(evaluation).items():
         for choice in (choice for point in points for choice in point.scenes):
             way = choice.way or choice.codec or number(None, 0)
-            key = (name, choice.strategy, way, choice.scene_class or number(None, 0))
+            fitted = choice.adaptation or number(None, 0)
+            key = (name, choice.strategy, way, fitted, choice.scene_class or number(None, 0))
             scenes[key] += choice.scenes
             frames[key] += choice.frames
     if not scenes:
@@ -98,8 +114,11 @@ def choice_table(evaluation: Evaluation) -> Table | None:
     rows = tuple(
         (*key, str(scenes[key]), f"{100 * frames[key] / totals[key[0]]:.0f} %") for key in order
     )
-    headings = ("system", "strategy", "codec", "scene class", "scenes", "of all frames")
-    return Table("What edgecodec chose, over all points", headings, rows, words=4)
+    headings = (
+        *("system", "strategy", "codec", "fitted by", "scene class"),
+        *("scenes", "of all frames"),
+    )
+    return Table("What edgecodec chose, over all points", headings, rows, words=5)
 
 
 def point_table(clip: ClipResult) -> Table:
@@ -162,6 +181,30 @@ def _cell(result: BdResult | None) -> str:
     if result is None:
         return NOT_COMPARED
     return percent_text(result.percent, is_covered=result.is_covered)
+
+
+def _means_against(reference: str, comparison: Comparison) -> Table:
+    metrics = comparison.table_metrics()
+    by_pair = {(mean.test, mean.metric): mean for mean in comparison.means}
+    tests = dict.fromkeys(mean.test for mean in comparison.means)
+    rows = tuple(
+        (test, *(_mean_cell(by_pair.get((test, metric.name))) for metric in metrics))
+        for test in tests
+    )
+    headings = ("mean BD-rate", *(metric.title for metric in metrics))
+    return Table(f"Mean BD-rate against {reference}", headings, rows)
+
+
+def _clips_against(reference: str, test: str, comparison: Comparison) -> Table:
+    metrics = comparison.table_metrics()
+    results = [each for each in comparison.results if each.test == test]
+    by_pair = {(each.clip, each.metric): each for each in results}
+    rows = tuple(
+        (clip, *(_cell(by_pair.get((clip, metric.name))) for metric in metrics))
+        for clip in dict.fromkeys(each.clip for each in results)
+    )
+    headings = ("clip", *(metric.title for metric in metrics))
+    return Table(f"{test}: BD-rate against {reference}", headings, rows)
 
 
 def _against_references(

@@ -13,6 +13,7 @@ class SceneChoice:
 
     `codec` is "" where a strategy needs none; `way` is what the encoder calls the codec's
     variant, `scene_class` what it took the scenes for; either may be "" where it does not say.
+    `adaptation` is what networks were fitted by: "", "code", "title" or "title+code".
     """
 
     strategy: str
@@ -21,6 +22,7 @@ class SceneChoice:
     scene_class: str
     scenes: int
     frames: int
+    adaptation: str = ""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class MeasuredPoint:
 
     `scenes`, `trial_encodes` and `kept_trials` are edgecodec's: how many trials its choice
     stands on, and how many of them lay on disk already, which is time that `encode_fps` lacks.
+    So is `title_bytes`: those of `bytes` that are weights of networks.
     """
 
     setting: str
@@ -55,6 +58,7 @@ class MeasuredPoint:
     trial_encodes: int | None = None
     kept_trials: int | None = None
     note: str = ""
+    title_bytes: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """The point as JSON takes it."""

@@ -42,6 +42,7 @@ class Coded:
     trial_encodes: int | None = None
     kept_trials: int | None = None
     note: str = ""
+    title_bytes: int = 0
 
 
 Advance = Callable[[float], None]

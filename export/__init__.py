@@ -4,7 +4,7 @@ from .loss import LossSample, NetworkLoss, measure_loss
 from .manifest import ClipLoss, Manifest, MeasuredOn, NetworkEntry, Placement, Port
 from .pipeline import Progress, export_networks
 from .plan import ExportOptions, PlannedNetwork, Precision, plan_export
-from .samples import SampleSource, demo_clips, enhancer_samples
+from .samples import SampleSource, base_samples, demo_clips
 from .sizes import Size, parse_size
 from .targets import Target, find_target, targets
 
@@ -24,8 +24,8 @@ __all__ = [
     "SampleSource",
     "Size",
     "Target",
+    "base_samples",
     "demo_clips",
-    "enhancer_samples",
     "export_networks",
     "find_target",
     "measure_loss",

@@ -15,7 +15,7 @@ import torch
 from onnx import numpy_helper
 from torch import nn
 
-from ..decoder.networks import NetworkSpec
+from ..decoder.networks import PER_SCENE, NetworkSpec, PortSpec
 from ..runtime.errors import ExportError
 from .sizes import Size, alignment, port_shape
 
@@ -124,12 +124,15 @@ def _dynamic_shapes(module: nn.Module, spec: NetworkSpec) -> tuple[Any, ...]:
     # torch.export takes sizes 0 and 1 for constants; the graph that it makes still runs them.
     height, width = (torch.export.Dim(name, min=2, max=4096) for name in ("h", "w"))
 
-    def axes(factor: int) -> dict[int, Any]:
+    def axes(port: PortSpec) -> dict[int, Any]:
+        if port.stride == PER_SCENE:
+            return {}
+        factor = step // port.stride
         if factor == 1:
             return {2: height, 3: width}
         return {2: factor * height, 3: factor * width}
 
-    shapes = tuple(axes(step // port.stride) for port in spec.inputs)
+    shapes = tuple(axes(port) for port in spec.inputs)
     forward = type(module).forward
     return (shapes,) if forward.__code__.co_flags & CO_VARARGS else shapes
 

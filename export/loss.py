@@ -12,7 +12,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from ..decoder.networks import NetworkSpec, PortSpec, spec
+from ..decoder.networks import BIAS_IDENTITY, GAIN_IDENTITY, NetworkSpec, PortSpec, spec
 from ..runtime.errors import ExportError
 from .check import Probe, to_levels, to_real
 from .manifest import ClipLoss
@@ -20,19 +20,23 @@ from .sessions import open_session
 
 # Identical pictures have no error to take a logarithm of.
 MAX_PSNR_DB = 100.0
+# What stands for no scene code, where a sample brings none.
+_IDENTITY = {"gain": GAIN_IDENTITY, "bias": BIAS_IDENTITY}
 
 
 @dataclass(frozen=True)
 class LossSample:
     """Inputs of a network as a device gets them, and the packed source frame it should give.
 
-    `inputs`: uint8 [1, C, h, w] by port name; `target`: uint8 [1, 24 or 96, h, w]; `clip` names
-    where they come from.
+    `inputs`: uint8 [1, C, h, w] by port name, a scene's code only where it has one; `target`: uint8
+    [1, 24 or 96, h, w]; `base`, for a network that gives a residual: what that is added to, uint16
+    [1, 24, h, w] in quarters of a grey level, 0 to 1023. `clip` names where they come from.
     """
 
     clip: str
     inputs: Mapping[str, NDArray[np.uint8]]
     target: NDArray[np.uint8]
+    base: NDArray[np.uint16] | None = None
 
 
 @dataclass(frozen=True)
@@ -71,8 +75,7 @@ def measure_loss(
     pair = _Pair(float_model_path, int8_model_path)
     psnrs: dict[str, list[tuple[float, float]]] = {}
     for sample in samples:
-        frames = pair.frames(sample.inputs)
-        psnrs.setdefault(sample.clip, []).append(_psnr_pair(frames, sample.target))
+        psnrs.setdefault(sample.clip, []).append(pair.psnr(sample))
     clips = []
     for name, values in psnrs.items():
         fp32, int8 = (fmean(column) for column in zip(*values, strict=True))
@@ -86,10 +89,10 @@ def measure_loss(
 def measure_agreement(
     float_model_path: Path, int8_model_path: Path, probes: Sequence[Probe]
 ) -> NetworkLoss:
-    """PSNR of the INT8 frames against the float frames, for want of real inputs and a source."""
+    """PSNR of what INT8 gives against what float gives, for want of real inputs and a source."""
     pair = _Pair(float_model_path, int8_model_path)
-    frames = [pair.frames(probe.inputs) for probe in probes]
-    psnr = _round(fmean(packed_psnr(int8, fp32) for fp32, int8 in frames))
+    outputs = [pair.outputs(probe.inputs) for probe in probes]
+    psnr = _round(fmean(packed_psnr(int8, fp32) for fp32, int8 in outputs))
     return NetworkLoss(None, psnr, None, (ClipLoss("synthetic", None, psnr, None),))
 
 
@@ -102,19 +105,44 @@ class _Pair:
         self._spec = _spec(self._int8, int8_model_path)
         self._shapes = {i.name: tuple(i.shape) for i in self._int8.get_inputs()}
 
-    def frames(
+    def psnr(self, sample: LossSample) -> tuple[float, float]:
+        """PSNR in dB of the two networks' frames against the sample's target, where both are."""
+        outputs = self.outputs(sample.inputs)
+        target = sample.target
+        rows, columns = (min(target.shape[i], outputs[0].shape[i]) for i in (2, 3))
+        frames = (self._frame(output[:, :, :rows, :columns], sample) for output in outputs)
+        fp32, int8 = (packed_psnr(frame, target[:, :, :rows, :columns]) for frame in frames)
+        return fp32, int8
+
+    def outputs(
         self, inputs: Mapping[str, NDArray[np.uint8]]
     ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """The frame that each of the two gives, as uint8."""
+        """The levels of the frame, or of the residual, that each of the two gives."""
         fitted = {port.name: self._fit(port, inputs) for port in self._spec.inputs}
-        frame = next(port for port in self._spec.outputs if port.name == "frame_out")
+        picture = self._spec.outputs[0]
         real = {port.name: to_real(fitted[port.name], port) for port in self._spec.inputs}
-        (fp32,) = self._float.run([frame.name], real)
-        (int8,) = self._int8.run([frame.name], fitted)
-        return to_levels(fp32, frame), int8
+        (fp32,) = self._float.run([picture.name], real)
+        (int8,) = self._int8.run([picture.name], fitted)
+        return to_levels(fp32, picture), int8
+
+    def _frame(self, output: NDArray[np.uint8], sample: LossSample) -> NDArray[np.uint8]:
+        """The 8-bit frame that a device makes of a graph's output [1, C, h, w]."""
+        if not self._spec.adapts:
+            return output
+        if sample.base is None:
+            raise ExportError(
+                f"loss of {self._spec.name}: a sample has no base to add the residual to"
+            )
+        zero_point = self._spec.outputs[0].zero_point
+        base = sample.base[:, :, : output.shape[2], : output.shape[3]]
+        quarters = np.clip(base.astype(np.int32) + output - zero_point, 0, 1023)
+        frame: NDArray[np.uint8] = np.minimum((quarters + 2) >> 2, 255).astype(np.uint8)
+        return frame
 
     def _fit(self, port: PortSpec, inputs: Mapping[str, NDArray[np.uint8]]) -> NDArray[np.uint8]:
         array = inputs.get(port.name)
+        if array is None and port.name in _IDENTITY:
+            array = np.full((1, port.channels, 1, 1), _IDENTITY[port.name], np.uint8)
         if array is None or array.ndim != 4 or array.shape[:2] != (1, port.channels):
             found = "nothing" if array is None else f"shape {array.shape}"
             raise ExportError(
@@ -131,17 +159,6 @@ class _Pair:
         if any(missing):
             array = np.pad(array, ((0, 0), (0, 0), (0, missing[0]), (0, missing[1])), mode="edge")
         return np.ascontiguousarray(array)
-
-
-def _psnr_pair(
-    frames: tuple[NDArray[np.uint8], NDArray[np.uint8]], target: NDArray[np.uint8]
-) -> tuple[float, float]:
-    rows = min(target.shape[2], frames[0].shape[2])
-    columns = min(target.shape[3], frames[0].shape[3])
-    fp32, int8 = (
-        packed_psnr(frame[:, :, :rows, :columns], target[:, :, :rows, :columns]) for frame in frames
-    )
-    return fp32, int8
 
 
 def _plane_psnr(squared_error: NDArray[np.float64]) -> float:

@@ -63,11 +63,19 @@ class Placement:
 
 
 @dataclass(frozen=True)
+class TemplateFile:
+    """The integers that title weights change: `file` beside the manifest, SHA-256 of its bytes."""
+
+    file: str
+    sha256: str
+
+
+@dataclass(frozen=True)
 class NetworkEntry:
     """One network of the folder. `file` is relative to the manifest, `sha256` is of its bytes.
 
     `model_id` names the trained weights, in streams too. `drop_db` is None where the loss could
-    only be measured on synthetic inputs.
+    only be measured on synthetic inputs. `template` is None where no title may change the network.
     """
 
     name: str
@@ -82,6 +90,14 @@ class NetworkEntry:
     psnr_int8: float | None
     clips: tuple[ClipLoss, ...]
     placement: Placement
+    template: TemplateFile | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The entry as JSON types; without `template` where there is none."""
+        entry = dataclasses.asdict(self)
+        if self.template is None:
+            del entry["template"]
+        return entry
 
 
 @dataclass(frozen=True)
@@ -106,7 +122,8 @@ class Manifest:
 
     def to_dict(self) -> dict[str, Any]:
         """The manifest as JSON types, in the order of the file."""
-        return {"format": FORMAT, **dataclasses.asdict(self)}
+        entries = [network.to_dict() for network in self.networks]
+        return {"format": FORMAT, **dataclasses.asdict(self), "networks": entries}
 
     def to_json(self) -> str:
         """The text of `manifest.json`."""
@@ -150,11 +167,12 @@ def _network(data: Mapping[str, Any]) -> NetworkEntry:
 
     return _read(
         NetworkEntry,
-        data,
+        {"template": None, **data},
         inputs=ports,
         outputs=ports,
         clips=lambda values: tuple(_read(ClipLoss, value) for value in values),
         placement=lambda value: _read(Placement, value),
+        template=lambda value: None if value is None else _read(TemplateFile, value),
     )
 
 

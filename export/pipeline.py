@@ -27,7 +27,7 @@ from .check import (
 )
 from .graph import set_metadata, to_bytes, to_onnx
 from .loss import LossSample, NetworkLoss, measure_agreement, measure_loss
-from .manifest import FILE_NAME, Manifest, MeasuredOn, NetworkEntry, Placement
+from .manifest import FILE_NAME, Manifest, MeasuredOn, NetworkEntry, Placement, TemplateFile
 from .placement import measure_placement
 from .plan import ExportOptions, PlannedNetwork, Precision, plan_export
 from .publish import publish, staging_folder
@@ -36,6 +36,7 @@ from .samples import SampleSource
 from .simplify import simplify
 from .sizes import Size
 from .targets import Target, find_target
+from .template import template_bytes, template_tensors
 from .weights import load_network
 
 # Two sizes, neither a multiple of the other, for graphs that must run any.
@@ -128,18 +129,19 @@ class _NetworkExport:
         if self.options.precision is Precision.FP32:
             _write(file, set_metadata(floats, metadata))
             loss = NetworkLoss(None, None, 0.0, ())
-            return self._entry(trained, file, loss, self._placement(file))
+            return self._entry(trained, file, loss, self._placement(file), None)
 
         int8 = self._int8_graph(network, floats, probes)
         float_file = self.staging / f"{network.name}.fp32.onnx"
         _write(float_file, set_metadata(floats, metadata))
         _write(file, set_metadata(int8, metadata))
+        template = self._template(int8) if network.adapts else None
         placement = self._placement(file)
         self._target.check_placement(network.name, placement)
         loss = self._loss(float_file, file, samples, probes)
         if not self.options.keep_float:
             float_file.unlink()
-        return self._entry(trained, file, loss, placement)
+        return self._entry(trained, file, loss, placement, template)
 
     @property
     def _target(self) -> Target:
@@ -174,6 +176,12 @@ class _NetworkExport:
             require_equal(f"uint8 boundary, {probe.name}", network, quantized, after)
         return int8
 
+    def _template(self, int8: onnx.ModelProto) -> TemplateFile:
+        data = template_bytes(template_tensors(int8))
+        file = self.staging / f"{self.planned.name}.template.npz"
+        file.write_bytes(data)
+        return TemplateFile(file.name, hashlib.sha256(data).hexdigest())
+
     def _placement(self, file: Path) -> Placement:
         self.reporter.begin(self.planned.name, "placement")
         return measure_placement(file, self._target.provider)
@@ -193,7 +201,12 @@ class _NetworkExport:
         return measure_agreement(float_file, int8_file, probes)
 
     def _entry(
-        self, trained: LoadedNetwork, file: Path, loss: NetworkLoss, placement: Placement
+        self,
+        trained: LoadedNetwork,
+        file: Path,
+        loss: NetworkLoss,
+        placement: Placement,
+        template: TemplateFile | None,
     ) -> NetworkEntry:
         return NetworkEntry(
             name=self.planned.name,
@@ -208,6 +221,7 @@ class _NetworkExport:
             psnr_int8=loss.psnr_int8,
             clips=loss.clips,
             placement=placement,
+            template=template,
         )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from ..decoder.networks import NetworkSpec, PortSpec, spec
+from ..decoder.networks import PER_SCENE, NetworkSpec, PortSpec, spec
 from ..runtime.errors import UnsupportedError
 from .manifest import Port
 from .publish import check_replaceable
@@ -76,7 +76,9 @@ def plan_export(options: ExportOptions) -> tuple[PlannedNetwork, ...]:
 
 def _ports(network: NetworkSpec, size: Size | None) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
     def describe(port: PortSpec) -> Port:
-        fixed = port_shape(port, network, size) if size else (1, port.channels, None, None)
-        return Port(port.name, fixed, port.stride, port.scale, port.zero_point)
+        shape: tuple[int | None, ...] = (1, port.channels, None, None)
+        if size or port.stride == PER_SCENE:
+            shape = port_shape(port, network, size or Size(1, 1))
+        return Port(port.name, shape, port.stride, port.scale, port.zero_point)
 
     return tuple(map(describe, network.inputs)), tuple(map(describe, network.outputs))

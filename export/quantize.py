@@ -4,8 +4,8 @@ The architecture fixes every activation's range (`decoder.networks`), so no cali
 needed and the same weights always give the same graph:
 
 - a graph input or output has the scale and zero point of its port;
-- after ReLU6, [0, 6]: uint8 saturation does the clipping, so the Clip node goes away;
-- a convolution that is added to a frame is a residual of -128 to 127 pixel steps;
+- after ReLU6, [0, 6]: uint8 saturation does the clipping, so the Clip node goes away, whether a
+  convolution is clipped or features that a scene's code scales or shifts;
 - Concat and DepthToSpace move bytes and keep the parameters of what they move.
 
 A graph with anything else in it is refused: a node without a fixed range would silently become a
@@ -22,10 +22,11 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from ..decoder.networks import PIXEL_SCALE, RELU6_SCALE, NetworkSpec
+from ..decoder.networks import RELU6_SCALE, NetworkSpec
 from ..runtime.errors import ExportError
 
 _MOVES_BYTES = ("Concat", "DepthToSpace")
+_COMPUTES = ("Conv", "Mul", "Add")
 _WEIGHT_MAX = 127
 # Bias and accumulator share 32 bits: a bias of at most 2^30 leaves room for 33,000 products.
 _BIAS_MAX = 2.0**30
@@ -40,7 +41,6 @@ class Affine:
 
 
 _RELU6 = Affine(RELU6_SCALE, 0)
-_RESIDUAL = Affine(PIXEL_SCALE, 128)
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,12 @@ class QuantizedConv:
 
     weight: NDArray[np.int8]
     weight_scale: NDArray[np.float32]
-    bias: NDArray[np.int32] | None
+    bias: NDArray[np.int32]
     bias_scale: NDArray[np.float32]
 
 
 def quantize_conv(
-    weight: NDArray[np.float32], bias: NDArray[np.float32] | None, input_scale: float
+    weight: NDArray[np.float32], bias: NDArray[np.float32], input_scale: float
 ) -> QuantizedConv:
     """Symmetric int8 for each output channel: scale = max|w| / 127; bias in accumulator steps.
 
@@ -67,15 +67,14 @@ def quantize_conv(
     """
     peak = np.abs(weight).max(axis=(1, 2, 3)).astype(np.float64)
     scale = peak / _WEIGHT_MAX
-    if bias is not None:
-        scale = np.maximum(scale, np.abs(bias.astype(np.float64)) / (input_scale * _BIAS_MAX))
+    scale = np.maximum(scale, np.abs(bias.astype(np.float64)) / (input_scale * _BIAS_MAX))
     scale = np.where(scale > np.finfo(np.float32).tiny, scale, 1.0).astype(np.float32)
     integers = np.rint(weight.astype(np.float64) / scale[:, None, None, None])
     bias_scale = np.float32(input_scale) * scale
     return QuantizedConv(
         np.clip(integers, -_WEIGHT_MAX, _WEIGHT_MAX).astype(np.int8),
         scale,
-        None if bias is None else np.rint(bias.astype(np.float64) / bias_scale).astype(np.int32),
+        np.rint(bias.astype(np.float64) / bias_scale).astype(np.int32),
         bias_scale,
     )
 
@@ -98,11 +97,9 @@ def activation_ranges(model: onnx.ModelProto, spec: NetworkSpec) -> dict[str, Af
             ranges[output] = _RELU6
         elif node.op_type in _MOVES_BYTES:
             ranges[output] = _common_range(node, ranges)
-        elif output in outputs and node.op_type in ("Conv", "Add"):
+        elif output in outputs and node.op_type == "Conv":
             ranges[output] = outputs[output]
-        elif node.op_type == "Conv" and users == {"Add"}:
-            ranges[output] = _RESIDUAL
-        elif not (node.op_type == "Conv" and users == {"Clip"}):
+        elif not (node.op_type in _COMPUTES and users == {"Clip"}):
             raise ExportError(
                 f"quantise {spec.name}: the output of {node.op_type} '{node.name}' (into"
                 f" {', '.join(sorted(users)) or 'nothing'}) has no range that the architecture"
@@ -246,12 +243,22 @@ def _conv_constants(
     constants: dict[str, NDArray[np.float32]],
     source: Affine,
 ) -> list[str]:
-    values = [_finite(name, constants) for name in node.input[1:]]
-    conv = quantize_conv(values[0], values[1] if len(values) > 1 else None, source.scale)
-    names = [graph.dequantized_constant(node.input[1], conv.weight, conv.weight_scale)]
-    if conv.bias is not None:
-        names.append(graph.dequantized_constant(node.input[2], conv.bias, conv.bias_scale))
-    return names
+    weight = _finite(node.input[1], constants)
+    if len(node.input) > 2:
+        name, bias = node.input[2], _finite(node.input[2], constants)
+    else:
+        # The exporter drops biases of zeros, but a title may change them.
+        name, bias = _bias_name(node.input[1]), np.zeros(len(weight), np.float32)
+    conv = quantize_conv(weight, bias, source.scale)
+    return [
+        graph.dequantized_constant(node.input[1], conv.weight, conv.weight_scale),
+        graph.dequantized_constant(name, conv.bias, conv.bias_scale),
+    ]
+
+
+def _bias_name(weight: str) -> str:
+    """What torch calls the bias that goes with a weight."""
+    return f"{weight.removesuffix('weight')}bias"
 
 
 def _finite(name: str, constants: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:

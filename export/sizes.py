@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ..decoder.networks import NetworkSpec, PortSpec
+from ..decoder.networks import PER_SCENE, NetworkSpec, PortSpec
 
 _MAX_SIDE = 16384
 
@@ -55,7 +55,12 @@ def alignment(spec: NetworkSpec) -> int:
 
 
 def port_shape(port: PortSpec, spec: NetworkSpec, size: Size) -> tuple[int, int, int, int]:
-    """Shape [1, C, h, w] of `port` for pictures of `size`, padded to the network's alignment."""
+    """Shape [1, C, h, w] of `port` for pictures of `size`, padded to the network's alignment.
+
+    [1, C, 1, 1] for what a scene has once, whatever its size.
+    """
+    if port.stride == PER_SCENE:
+        return 1, port.channels, 1, 1
     step = alignment(spec)
 
     def cells(side: int) -> int:

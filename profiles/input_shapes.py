@@ -9,6 +9,8 @@ from .size import FrameSize
 
 # An export may pad its fixed frame further than one graph needs; beyond this it is another size.
 _MOST_PADDING = 64
+# The stride of what is [1, C, 1, 1] for any frame: a scene's code.
+_PER_SCENE = 0
 
 
 def input_shapes(network: ModelEntry, size: FrameSize) -> dict[str, Shape]:
@@ -27,6 +29,8 @@ def _shape(network: ModelEntry, port: Port, size: FrameSize, padded: FrameSize) 
     batch, channels, rows, columns = port.shape
     if channels is None:
         raise ModelError(f"{network.file}: the channels of input {port.name!r} are not fixed")
+    if port.stride == _PER_SCENE:
+        return batch or 1, channels, 1, 1
     if rows is None or columns is None:
         return batch or 1, channels, padded.height // port.stride, padded.width // port.stride
     height, width = rows * port.stride, columns * port.stride

@@ -12,9 +12,9 @@ from .device import Basis, DeviceProfile
 from .report import profile_models
 from .size import FrameSize
 
-# Which networks make a strategy's frames, one of them each frame.
+# Which networks make a strategy's frames, one of them each frame. A tier may lack some.
 _NETWORKS = {
-    StrategyId.HYBRID_SEMANTIC: ("enhancer",),
+    StrategyId.HYBRID_SEMANTIC: ("enhancer", "generator_up"),
     StrategyId.SEMANTIC_LATENT: ("iframe_decoder", "generator_p"),
     StrategyId.I_FRAME_INTERPOLATION: ("iframe_decoder", "generator_b"),
 }
@@ -103,6 +103,8 @@ def _too_slow(
     fps = {network.name: 1000 / network.predicted.mid for network in report.networks}
     reasons = {}
     for strategy in strategies:
+        if video.bit_depth > 8 and strategy is not StrategyId.HYBRID_SEMANTIC:
+            continue  # latents have no deeper samples, so it is not coded with them anyway
         known = [name for name in _NETWORKS.get(strategy, ()) if name in fps]
         slowest = min(known, key=fps.__getitem__, default=None)
         if slowest and fps[slowest] < video.fps:

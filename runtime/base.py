@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from fractions import Fraction
 
 import av
@@ -59,9 +60,28 @@ def decode_base(
         _check_promise(stream, format, max_pixels)
         yield from _decoded(stream, format, frames, threads)
         return
-    _check_promise(stream, half_size(format), max_pixels)
-    half = half_size(format, stream.bit_depth)
-    yield from upsampled(_decoded(stream, half, frames, threads), upsampling, format, threads)
+    half = deep_base(
+        stream, format, upsampling, frames=frames, threads=threads, max_pixels=max_pixels
+    )
+    yield from upsampled(half, upsampling, format, threads)
+
+
+def deep_base(
+    stream: BaseStream,
+    format: PictureFormat,
+    upsampling: Upsampling,
+    *,
+    frames: int,
+    threads: int = 0,
+    max_pixels: int,
+) -> Iterator[Planes]:
+    """As `decode_base`, but at the base's own depth and, where there is upsampling, half size.
+
+    What it yields is what networks mend: `scenes.hybrid`.
+    """
+    wanted = format if upsampling is Upsampling.NONE else half_size(format)
+    _check_promise(stream, wanted, max_pixels)
+    yield from _decoded(stream, replace(wanted, bit_depth=stream.bit_depth), frames, threads)
 
 
 def _decoded(
@@ -79,7 +99,7 @@ def _decoded(
                 _check_picture(picture, stream, count, frames)
                 planes = view_planes(picture, stream.bit_depth, format.width, format.height)
                 count += 1
-                yield planes if stream.bit_depth == format.bit_depth else _round_to_8_bit(planes)
+                yield planes if stream.bit_depth == format.bit_depth else round_to_8_bit(planes)
         drained = True
     finally:
         if not drained:
@@ -181,8 +201,8 @@ def _check_picture(picture: av.VideoFrame, stream: BaseStream, index: int, frame
         )
 
 
-def _round_to_8_bit(planes: Planes) -> Planes:
-    """10 bit to 8, to the nearest, halves up."""
+def round_to_8_bit(planes: Planes) -> Planes:
+    """10 bits to 8, to the nearest, halves up: read-only."""
 
     def reduce(samples: Plane) -> Plane:
         reduced: NDArray[np.uint16] = np.right_shift(samples + np.uint16(2), np.uint16(2))

@@ -1,11 +1,13 @@
-"""The `.ecv` container: a header, self-contained scene chunks, other streams' packets, an index.
+"""The `.ecv` container: header, title weights, scenes, packets of other streams, index.
 
 docs/format.md describes every byte.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
 from typing import BinaryIO
 
 from .auxiliary import AuxPacket, AuxStream, batches, pack_aux_packets, parse_aux_packets
@@ -27,6 +29,7 @@ from .records import (
     CHNK,
     HEAD,
     INDX,
+    NETW,
     SYNC,
     Damage,
     Record,
@@ -34,6 +37,7 @@ from .records import (
     pack_footer,
     write_record,
 )
+from .title import TitleWeights, pack_title_record, parse_title_record
 
 __all__ = [
     "FORMAT_VERSION",
@@ -56,16 +60,25 @@ _MAX_LISTED_DAMAGE = 4096
 class Writer:
     """Writes a stream front to back: the header at once, chunks as they come, the index last.
 
-    The file need not seek. Nothing is closed or renamed: that is the caller's.
+    Scenes refer to `titles` by their place, from 0; they follow the header. The file need not seek.
+    Nothing is closed or renamed: that is the caller's.
+
+    Raises ValueError if header or titles have values that do not fit, and UnsupportedError if they
+    are over the limits of the format.
     """
 
-    def __init__(self, file: BinaryIO, header: Header) -> None:
+    def __init__(self, file: BinaryIO, header: Header, titles: Sequence[TitleWeights] = ()) -> None:
         self._file = file
         self._limits = Limits()
         self._streams = frozenset(stream.index for stream in header.aux_streams)
         self._entries: list[IndexEntry] = []
         self._last_pts: int | None = None
-        self._position = write_record(file, HEAD, pack_header(header))
+        payloads = [pack_title_record(number, title) for number, title in enumerate(titles)]
+        self._check_titles(titles, payloads)
+        head = pack_header(replace(header, titles=len(titles)))
+        self._position = write_record(file, HEAD, head)
+        for payload in payloads:
+            self._position += write_record(file, NETW, payload)
 
     def write_chunk(self, chunk: Chunk) -> None:
         """Append a scene.
@@ -113,15 +126,25 @@ class Writer:
         self._file.write(pack_footer(self._position))
         self._file.flush()
 
+    def _check_titles(self, titles: Sequence[TitleWeights], payloads: Sequence[bytes]) -> None:
+        symbols = sum(delta.symbols.size for title in titles for delta in title.deltas)
+        size, limits = max(map(len, payloads), default=0), self._limits
+        if symbols > limits.max_title_symbols or size > limits.max_title_bytes:
+            raise UnsupportedError(
+                f"title weights of {symbols} symbols, the largest of {size} bytes: at most "
+                f"{limits.max_title_symbols} symbols and {limits.max_title_bytes} bytes each fit"
+            )
+
 
 class Reader:
     """Reads a stream from any seekable file, and what is left of a damaged one.
 
     Raises BitstreamError if the file is no `.ecv` stream or its header is damaged, and
-    UnsupportedError if it needs a later format version. Damage elsewhere only costs the chunk or
-    the packets that it hit, and `damage` lists it as it is met (the first 4,096). A file without
-    a whole index (cut off, or still being written) is scanned instead. Methods may be called from
-    several threads.
+    UnsupportedError if it needs a later format version. Damage elsewhere only costs the chunk, the
+    packets or the title weights that it hit, and `damage` lists it as it is met (the first 4,096).
+    `titles` are those that are whole, by the number that scenes refer to. A file without a whole
+    index (cut off, or still being written) is scanned instead. Methods may be called from several
+    threads.
     """
 
     def __init__(self, file: BinaryIO, limits: Limits | None = None) -> None:
@@ -141,6 +164,7 @@ class Reader:
         payload = self._records.payload(head, self._limits.max_header_bytes)
         self._first = head.end
         self.header: Header = parse_header(payload, self._limits)
+        self.titles: Mapping[int, TitleWeights] = dict(self._load_titles())
         self.index: tuple[IndexEntry, ...] = self._load_index()
 
     def chunk(self, entry: IndexEntry) -> Chunk:
@@ -180,6 +204,37 @@ class Reader:
     def _read_chunk(self, record: Record) -> Chunk:
         payload = self._records.payload(record, self._limits.max_chunk_bytes)
         return parse_chunk(payload, self._limits, str(record))
+
+    def _load_titles(self) -> Iterator[tuple[int, TitleWeights]]:
+        """Title weights from the header on, as many as it announces."""
+        limits, seen = self._limits, set[int]()
+        for record in islice(self._title_records(), self.header.titles):
+            try:
+                payload = self._records.payload(record, limits.max_title_bytes)
+                number, title = parse_title_record(payload, limits, str(record))
+                if number in seen:
+                    raise BitstreamError(f"{record}: title weights {number} for a second time")
+            except EdgecodecError as error:
+                self._flag(Damage(record.offset, record.size, str(error)))
+                # Or hostile records would each have a reader decode as much as one may.
+                left = limits.max_title_symbols // 2
+            else:
+                seen.add(number)
+                left = limits.max_title_symbols - sum(each.symbols.size for each in title.deltas)
+                yield number, title
+            limits = replace(limits, max_title_symbols=left)
+        if len(seen) < self.header.titles and not self.damage:
+            missing = self.header.titles - len(seen)
+            self._flag(Damage(0, 0, f"{missing} of the header's title weights are gone"))
+
+    def _title_records(self) -> Iterator[Record]:
+        for found in self._records.walk(self._first):
+            if isinstance(found, Damage):
+                self._flag(found)
+            elif found.kind == NETW:
+                yield found
+            else:
+                return
 
     def _load_index(self) -> tuple[IndexEntry, ...]:
         offset = self._records.index_offset()

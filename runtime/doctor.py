@@ -134,6 +134,8 @@ def _models() -> Iterator[Check]:
             networks = read_models(packaged_models(tier)).networks
             for network in networks:
                 network.read()
+                if network.template is not None:
+                    network.template.read()
         except ModelError as error:
             yield Check("decode", name, Status.MISSING, str(error), _REINSTALL, required=True)
         else:

@@ -29,7 +29,8 @@ class Limits:
     """The most a stream may ask of a reader; checked before anything is allocated.
 
     `max_pixels` bounds luma samples of a frame, `max_symbols_per_frame` latent symbols of one,
-    `max_frames_held` decoded frames of latents that wait to be shown, or are kept as references.
+    `max_frames_held` decoded frames of latents that wait to be shown, or are kept as references,
+    `max_title_symbols` those of all title weights of a stream together.
     """
 
     max_pixels: int = 8192 * 4352
@@ -43,6 +44,9 @@ class Limits:
     max_aux_bytes: int = 64 << 20
     max_aux_streams: int = 256
     max_aux_packets_per_record: int = 4096
+    max_titles: int = 64
+    max_title_bytes: int = 16 << 20
+    max_title_symbols: int = 16 << 20
 
 
 def version_of(field: int) -> int:

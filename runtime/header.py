@@ -32,7 +32,8 @@ class Header:
     average one in Hz, `rotation` degrees clockwise to turn the picture for display (0, 90, 180 or
     270), `sample_aspect` a pixel's width over its height. `tier` and `model_ids` (16 hexadecimal
     digits each) name the networks that decode it. `frame_count` is None where the writer did not
-    know it beforehand, `writer` the program that wrote the stream.
+    know it beforehand, `writer` the program that wrote the stream. `titles` says how many title
+    weights follow; `container.Writer` sets it.
     """
 
     format: PictureFormat
@@ -46,6 +47,7 @@ class Header:
     aux_streams: tuple[AuxStream, ...] = ()
     frame_count: int | None = None
     writer: str = ""
+    titles: int = 0
 
 
 class _Field(IntEnum):
@@ -61,6 +63,7 @@ class _Field(IntEnum):
     AUX_STREAM = 0x000A
     FRAME_COUNT = 0x000B
     WRITER = 0x000C
+    TITLES = 0x000D
 
 
 def pack_model_ids(ids: tuple[str, ...]) -> bytes:
@@ -103,6 +106,8 @@ def pack_header(header: Header) -> bytes:
     fields += [(_Field.AUX_STREAM, pack_aux_stream(stream)) for stream in header.aux_streams]
     if header.frame_count is not None:
         fields.append((_Field.FRAME_COUNT, pack_unsigned(header.frame_count)))
+    if header.titles:
+        fields.append((_Field.TITLES, pack_unsigned(header.titles)))
     payload = pack_fields(fields)
     try:
         parse_header(payload, Limits())
@@ -132,6 +137,9 @@ def parse_header(payload: bytes, limits: Limits) -> Header:
         raise BitstreamError("header: two streams have the same index")
     if len(streams) > limits.max_aux_streams:
         raise BitstreamError(f"header: {len(streams)} streams, over {limits.max_aux_streams}")
+    titles = fields.integer(_Field.TITLES, 1 << 32)
+    if titles > limits.max_titles:
+        raise BitstreamError(f"header: {titles} title weights, over {limits.max_titles}")
     rotation = fields.integer(_Field.ROTATION, 360)
     if rotation % 90:
         raise BitstreamError(f"header: rotation of {rotation} degrees, multiples of 90 are wanted")
@@ -149,6 +157,7 @@ def parse_header(payload: bytes, limits: Limits) -> Header:
         aux_streams=streams,
         frame_count=fields.integer(_Field.FRAME_COUNT, 1 << 63) if has_count else None,
         writer=fields.text(_Field.WRITER),
+        titles=titles,
     )
 
 

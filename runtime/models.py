@@ -21,7 +21,7 @@ class Port:
     """One uint8 input or output of a network: real = (uint8 - zero_point) * scale.
 
     `shape` is [1, C, h, w], None where the graph takes any size; `stride` is the port's
-    downsampling against luma.
+    downsampling against luma, 0 for what is [1, C, 1, 1] whatever the picture's size.
     """
 
     name: str
@@ -32,8 +32,24 @@ class Port:
 
 
 @dataclass(frozen=True)
+class TemplateFile:
+    """Where a network's template lies (`template.read_template`); `sha256` is that of `file`."""
+
+    file: Path
+    sha256: str
+
+    def read(self) -> bytes:
+        """The file's bytes. Raises ModelError if they are not those that the manifest describes."""
+        return _described(self.file, self.sha256)
+
+
+@dataclass(frozen=True)
 class ModelEntry:
-    """One network of a model folder. `sha256` is that of `file`, `model_id` names its weights."""
+    """One network of a model folder.
+
+    `sha256` is that of `file`, `model_id` names its weights. `template` is None for a network that
+    takes no title weights.
+    """
 
     name: str
     tier: str
@@ -42,18 +58,19 @@ class ModelEntry:
     model_id: str
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
+    template: TemplateFile | None = None
 
     def read(self) -> bytes:
         """The file's bytes. Raises ModelError if they are not those that the manifest describes."""
-        try:
-            data = self.file.read_bytes()
-        except OSError as error:
-            raise ModelError(f"{self.file}: cannot be read: {error.strerror}") from error
-        if hashlib.sha256(data).hexdigest() != self.sha256:
-            raise ModelError(
-                f"{self.file}: not the file that {MANIFEST} describes; export it again"
-            )
-        return data
+        return _described(self.file, self.sha256)
+
+    def input(self, name: str) -> Port:
+        """The input of that name. Raises ModelError naming those that there are."""
+        for port in self.inputs:
+            if port.name == name:
+                return port
+        known = ", ".join(port.name for port in self.inputs)
+        raise ModelError(f"{self.file}: the network has no input {name}, only {known or 'none'}")
 
 
 @dataclass(frozen=True)
@@ -139,18 +156,35 @@ def find_model(model_id: str, folders: Sequence[ModelFolder]) -> ModelEntry:
     )
 
 
-def _entry(folder: Path, tier: str, network: Any) -> ModelEntry:
-    name = str(network["file"])
+def _described(file: Path, sha256: str) -> bytes:
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{file}: cannot be read: {error.strerror}") from error
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise ModelError(f"{file}: not the file that {MANIFEST} describes; export it again")
+    return data
+
+
+def _inside(folder: Path, name: str) -> Path:
     if Path(name).name != name or name in ("", "..") or "\0" in name:
         raise ModelError(f"{folder / MANIFEST}: file {name!r} is not in the folder itself")
+    return folder / name
+
+
+def _entry(folder: Path, tier: str, network: Any) -> ModelEntry:
+    template = network.get("template")
     return ModelEntry(
         name=str(network["name"]),
         tier=tier,
-        file=folder / name,
+        file=_inside(folder, str(network["file"])),
         sha256=str(network["sha256"]),
         model_id=str(network["model_id"]),
         inputs=tuple(_port(port) for port in network["inputs"]),
         outputs=tuple(_port(port) for port in network["outputs"]),
+        template=None
+        if template is None
+        else TemplateFile(_inside(folder, str(template["file"])), str(template["sha256"])),
     )
 
 

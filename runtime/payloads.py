@@ -24,6 +24,8 @@ from .fields import (
 )
 from .header import pack_model_ids, parse_model_ids
 from .procedural import ProceduralBody, pack_procedural, parse_procedural
+from .scene_code import SceneCode, pack_scene_code, parse_scene_code
+from .title import MAX_TITLE_ID
 from .upsample import Upsampling
 
 __all__ = [
@@ -56,17 +58,19 @@ class ClassicalBody:
 
 @dataclass(frozen=True)
 class HybridBody:
-    """A base stream, and for each frame in display order whether network `enhancer` runs on it.
+    """A base stream, and for each frame in display order whether network `enhancer` mends it.
 
-    `scene_code` is reserved for what adapts the network to the scene. The enhancer sees frames that
-    `upsampling` has brought to full size.
+    Without `upsampling` the network is an `enhancer`; with it, a `generator_up`, which sees the
+    base's frames at half size. `scene_code` adapts the network to the scene. `title` numbers the
+    title weights that it runs with; a player that lacks them plays the network as it is.
     """
 
     base: BaseStream
     enhancer: str
     enhanced: tuple[bool, ...]
-    scene_code: bytes = b""
+    scene_code: SceneCode | None = None
     upsampling: Upsampling = Upsampling.NONE
+    title: int | None = None
 
 
 class FrameKind(IntEnum):
@@ -115,6 +119,7 @@ class _BodyField(IntEnum):
     ENHANCED = 0x8003
     SCENE_CODE = 0x0004
     UPSAMPLING = 0x8005
+    TITLE = 0x0006
 
 
 class _LatentField(IntEnum):
@@ -147,8 +152,10 @@ def pack_body(body: Body) -> bytes:
                 (_BodyField.ENHANCER, pack_model_ids((body.enhancer,))),
                 (_BodyField.ENHANCED, _pack_bits(body.enhanced)),
             )
-            if body.scene_code:
-                fields.append((_BodyField.SCENE_CODE, body.scene_code))
+            if body.scene_code is not None:
+                fields.append((_BodyField.SCENE_CODE, pack_scene_code(body.scene_code)))
+            if body.title is not None:
+                fields.append((_BodyField.TITLE, pack_unsigned(body.title)))
         packed = pack_fields(fields)
     if parse_body(strategy, packed, frames) != body:
         raise ValueError("this body has values that the format cannot hold")
@@ -182,8 +189,15 @@ def _parse_hybrid(fields: Fields, frames: int, limits: Limits) -> HybridBody:
     if len(enhancer) != 1:
         raise BitstreamError(f"{fields.what}: {len(enhancer)} enhancers, one is wanted")
     enhanced = _parse_bits(fields.one(_BodyField.ENHANCED), frames, fields.what)
-    scene_code, upsampling = fields.raw(_BodyField.SCENE_CODE), _parse_upsampling(fields)
-    return HybridBody(base, enhancer[0], enhanced, scene_code, upsampling)
+    code, title = fields.optional(_BodyField.SCENE_CODE), fields.optional(_BodyField.TITLE)
+    return HybridBody(
+        base,
+        enhancer[0],
+        enhanced,
+        None if code is None else parse_scene_code(code, fields.what),
+        _parse_upsampling(fields),
+        None if title is None else fields.integer(_BodyField.TITLE, MAX_TITLE_ID + 1),
+    )
 
 
 def _parse_upsampling(fields: Fields) -> Upsampling:

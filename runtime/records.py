@@ -17,7 +17,7 @@ from zlib import crc32
 from .errors import BitstreamError, UnsupportedError
 
 SYNC = b"\x9fECV"
-HEAD, AUXD, CHNK, INDX = b"HEAD", b"AUXD", b"CHNK", b"INDX"
+HEAD, NETW, AUXD, CHNK, INDX = b"HEAD", b"NETW", b"AUXD", b"CHNK", b"INDX"
 FOOTER_MAGIC = b"ECVX"
 HEADER_BYTES = 16
 FRAMING_BYTES = HEADER_BYTES + 4

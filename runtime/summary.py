@@ -21,6 +21,7 @@ from .container import (
 )
 from .errors import EdgecodecError
 from .payloads import ClassicalBody, HybridBody, LatentBody, ProceduralBody, parse_body
+from .title import pack_title
 
 
 @dataclass(frozen=True)
@@ -28,9 +29,10 @@ class SceneSummary:
     """One scene.
 
     `start` and `duration` are seconds, `bits` what the chunk takes in the file. `codec` is its
-    base's, None where it has none; `enhanced_frames` counts those that the enhancer improves,
-    `models` are ids of the networks it names. `problem` says why a scene cannot be read, and
-    then all that is known is its place.
+    base's, None where it has none; `enhanced_frames` counts those that a network mends, `models`
+    are ids of the networks it names. `has_code` says that the scene adapts its network by a code,
+    `title` numbers the title weights that it asks for. `problem` says why a scene cannot be read,
+    and then all that is known is its place.
     """
 
     start_frame: int
@@ -42,7 +44,18 @@ class SceneSummary:
     codec: Codec | None = None
     enhanced_frames: int = 0
     models: tuple[str, ...] = ()
+    has_code: bool = False
+    title: int | None = None
     problem: str = ""
+
+
+@dataclass(frozen=True)
+class TitleSummary:
+    """Title weights: their number, the network they change, and the bytes of their symbols."""
+
+    number: int
+    template: str
+    data_bytes: int
 
 
 @dataclass(frozen=True)
@@ -63,6 +76,7 @@ class Summary:
     frames: int
     duration: float
     scenes: tuple[SceneSummary, ...]
+    titles: tuple[TitleSummary, ...]
     streams: tuple[StreamSummary, ...]
     damage: tuple[Damage, ...]
 
@@ -100,6 +114,10 @@ def summarise(path: Path, limits: Limits | None = None) -> Summary:
             frames=sum(scene.frames for scene in scenes),
             duration=sum(scene.duration for scene in scenes),
             scenes=scenes,
+            titles=tuple(
+                TitleSummary(number, title.template, len(pack_title(title)))
+                for number, title in sorted(reader.titles.items())
+            ),
             streams=streams,
             damage=tuple(reader.damage),
         )
@@ -127,10 +145,12 @@ def _scene(header: Header, entry: IndexEntry, chunk: Chunk, limits: Limits) -> S
     codec: Codec | None = None
     enhanced = 0
     models: tuple[str, ...] = ()
+    has_code, title = False, None
     if isinstance(body, ClassicalBody | HybridBody):
         codec = body.base.codec
     if isinstance(body, HybridBody):
         enhanced, models = sum(body.enhanced), (body.enhancer,)
+        has_code, title = body.scene_code is not None, body.title
     if isinstance(body, LatentBody):
         models = body.models
     if isinstance(body, ProceduralBody) and body.stills:
@@ -145,6 +165,8 @@ def _scene(header: Header, entry: IndexEntry, chunk: Chunk, limits: Limits) -> S
         codec,
         enhanced,
         models,
+        has_code,
+        title,
     )
 
 

@@ -12,15 +12,14 @@ import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
 from zlib import crc32
 
-import constriction
 import numpy as np
 from numpy.typing import NDArray
 
 from .errors import BitstreamError, UnsupportedError
 from .fields import Limits
+from .range_coder import RunDecoder, encode_runs
 from .scale_tables import MAX_SYMBOL, TABLES, load_scale_tables
 
 CHANNELS = 64
@@ -122,17 +121,13 @@ def encode_latent(
     if np.isinf(costs[predictor]):
         raise ValueError("a group whose difference table is 0 has a scale that differs")
     differences = _differences(scale_index, previous if predictor else None)
-    models = load_scale_tables().models
-    coder = constriction.stream.queue.RangeEncoder()
-    for table, group in zip(difference_tables, differences, strict=True):
-        if table:
-            coder.encode(group.ravel().astype(np.int32) + MAX_SYMBOL, models[table])
+    coded = [
+        (table, group) for table, group in zip(difference_tables, differences, strict=True) if table
+    ]
     order, runs = _coding_order(scale_index, symbols.shape)
-    ordered = symbols.ravel()[order].astype(np.int32) + MAX_SYMBOL
-    for table, start, count in runs:
-        coder.encode(ordered[start : start + count], models[table])
-    words: bytes = coder.get_compressed().astype("<u4").tobytes()
-    return _HEADER.pack(predictor, _checksum(latent)) + words
+    ordered = symbols.ravel()[order]
+    coded += [(table, ordered[start : start + count]) for table, start, count in runs]
+    return _HEADER.pack(predictor, _checksum(latent)) + encode_runs(coded)
 
 
 def decode_latent(
@@ -163,7 +158,7 @@ def decode_latent(
         raise UnsupportedError(f"latents with flags {flags:#04x}: update edgecodec")
     if flags and previous is None:
         raise BitstreamError("scales predicted from a frame before, and there is none")
-    decoder = _Decoder(data[_HEADER.size :])
+    decoder = RunDecoder(data[_HEADER.size :], "latents")
     scale_index = _decode_scale_index(
         decoder, index_shape(height, width), difference_tables, previous if flags else None
     )
@@ -173,35 +168,16 @@ def decode_latent(
     return latent
 
 
-class _Decoder:
-    """constriction's range decoder, which reports damage in several ways, with one error."""
-
-    def __init__(self, words: bytes) -> None:
-        array = np.frombuffer(words, dtype="<u4").astype(np.uint32)
-        self._coder = constriction.stream.queue.RangeDecoder(array)
-
-    def decode(self, model: Any, count: int) -> NDArray[np.int8]:
-        """The next `count` symbols, -127 to 127."""
-        try:
-            decoded: NDArray[np.int32] = self._coder.decode(model, count)
-        except (MemoryError, KeyboardInterrupt, SystemExit):
-            raise
-        except BaseException as error:  # a panic of its Rust code is no Exception
-            raise BitstreamError(f"latents are damaged: {error}") from error
-        return (decoded - MAX_SYMBOL).astype(np.int8)
-
-
 def _decode_scale_index(
-    decoder: _Decoder,
+    decoder: RunDecoder,
     shape: tuple[int, int, int],
     difference_tables: Sequence[int],
     previous: ScaleIndex | None,
 ) -> ScaleIndex:
-    models = load_scale_tables().models
     differences = np.zeros(shape, np.int32)
     for group, table in zip(differences, difference_tables, strict=True):
         if table:
-            group[:] = decoder.decode(models[table], group.size).reshape(group.shape)
+            group[:] = decoder.decode(table, group.size).reshape(group.shape)
     if differences.min() < -TABLES // 2 or differences.max() >= TABLES // 2:
         raise BitstreamError("latents are damaged: a scale difference outside -32 to 31")
     if previous is not None:
@@ -211,13 +187,12 @@ def _decode_scale_index(
 
 
 def _decode_symbols(
-    decoder: _Decoder, scale_index: ScaleIndex, shape: tuple[int, int]
+    decoder: RunDecoder, scale_index: ScaleIndex, shape: tuple[int, int]
 ) -> NDArray[np.int8]:
-    models = load_scale_tables().models
     symbols = np.zeros((CHANNELS, *shape), np.int8)
     order, runs = _coding_order(scale_index, symbols.shape)
     if runs:
-        parts = [decoder.decode(models[table], count) for table, _, count in runs]
+        parts = [decoder.decode(table, count) for table, _, count in runs]
         symbols.reshape(-1)[order] = np.concatenate(parts)
     return symbols
 

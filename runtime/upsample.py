@@ -11,14 +11,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from .frames import PictureFormat, Plane, Planes
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
 _Samples = NDArray[np.float32]
 
@@ -69,28 +74,33 @@ def upsampled(
     Raises:
         ValueError: a frame of another size or with too few bits, or no filter.
     """
+    with upsampling_pool(threads) as pool:
+        for planes in frames:
+            yield upsample(planes, filter, format, pool)
+
+
+def upsample(
+    planes: Planes, filter: Upsampling, format: PictureFormat, pool: Executor | None = None
+) -> Planes:
+    """One frame at full size, as by `upsampled`, in `pool` or else in the calling thread."""
+    strips, full = _strips(planes, filter, format)
+    for _ in map(_Strip.fill, strips) if pool is None else pool.map(_Strip.fill, strips):
+        pass
+    return _finished(full)
+
+
+@contextmanager
+def upsampling_pool(threads: int) -> Iterator[Executor | None]:
+    """Threads for `upsample`, 0 for one a core; None where one is enough."""
     threads = threads or os.cpu_count() or 1
     if threads == 1:
-        for planes in frames:
-            yield upsample(planes, filter, format)
+        yield None
         return
     # Imported here, or every start of a player would wait for it.
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(threads, thread_name_prefix="edgecodec-upsample") as pool:
-        for planes in frames:
-            strips, full = _strips(planes, filter, format)
-            for _ in pool.map(_Strip.fill, strips):
-                pass
-            yield _finished(full)
-
-
-def upsample(planes: Planes, filter: Upsampling, format: PictureFormat) -> Planes:
-    """One frame at full size, as by `upsampled`, in the calling thread."""
-    strips, full = _strips(planes, filter, format)
-    for strip in strips:
-        strip.fill()
-    return _finished(full)
+        yield pool
 
 
 @dataclass(frozen=True)

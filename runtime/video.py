@@ -66,7 +66,7 @@ class Video:
     ) -> None:
         self._reader = Reader(file, limits)
         header = self._reader.header
-        self._context = SceneContext(header.format, networks, threads, limits)
+        self._context = SceneContext(header.format, networks, threads, limits, self._reader.titles)
         self._on_damage = on_damage
         self._resources = ExitStack()
         self._playing = ExitStack()

@@ -10,7 +10,8 @@ from ...runtime.frames import Planes
 from ...runtime.payloads import BaseStream
 from ._base import BaseSettings, CodedSize, check_request, encode_with_pyav, quantizer_of
 
-_SIZE = CodedSize(multiple=2, minimum=16)
+# Below 64 it writes beyond its buffers, and the process dies sooner or later.
+_SIZE = CodedSize(multiple=2, minimum=64)
 # With four threads or more its lookahead estimates motion in another order, and the bytes are
 # others.
 _MOST_THREADS = 3

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 from ...runtime.base import decode_base
 from ...runtime.chunks import Codec, StrategyId
 from ...runtime.container import Limits
 from ...runtime.frames import Planes
 from ...runtime.payloads import BaseStream, ClassicalBody, HybridBody
-from ...runtime.scenes import enhance
+from ...runtime.scene_code import SceneCode
+from ...runtime.scenes import deep_base, enhance, unmended
 from ...runtime.upsample import Upsampling
+from ..adaptation import Adaptation, TitleFile
+from ..code_crops import CropSampler
 from ..codecs import BaseSettings, encoder_for
 from ..downscale import downscale, half_size
-from ..quality import psnr
+from ..fingerprint import fingerprint
+from ..quality import PlanePsnr, psnr
 from ..resources import Resources
 from ..scene import Scene
-from ._base import Candidate, candidate
+from ._base import Candidate, candidate, frame_psnr
 
 # Settings of about the same slope of quality over bits, and how far the setting goes for half the
 # bits: where searches start that measure for themselves.
@@ -29,12 +33,13 @@ _HALF_OCTAVES = 1.0
 
 @dataclass(frozen=True)
 class StandardTrial:
-    """A scene in one standard codec, and the same with the enhancer where it helps.
+    """A scene in one standard codec, and the same with a network where it helps.
 
     `bit_depth` is that of the coded layer, at least the video's. `preset` is the encoder's own
     name of a speed. With `upsampling` the layer has half the width and half the height. `enhancer`
-    is a network's model id, "" for `classical` candidates only; video of 10 bits is never
-    enhanced: the network takes 8.
+    is the model id of the network that mends a layer of that size, "" for `classical` candidates
+    only; it runs with the weights of `title` where there are some. Where `adapt` has codes, one is
+    searched for the scene at every setting.
     """
 
     codec: Codec
@@ -42,12 +47,15 @@ class StandardTrial:
     preset: str | None = None
     upsampling: Upsampling = Upsampling.NONE
     enhancer: str = ""
+    adapt: Adaptation = Adaptation.NONE
+    title: TitleFile | None = None
 
     @property
     def name(self) -> str:
         """See `Trial.name`."""
         half = "" if self.upsampling is Upsampling.NONE else " half"
-        return f"{self.codec.name.lower()} {self.bit_depth}-bit{half}"
+        own = "" if self.title is None else " title"
+        return f"{self.codec.name.lower()} {self.bit_depth}-bit{half}{own}"
 
     @property
     def settings(self) -> tuple[float, float]:
@@ -68,36 +76,50 @@ class StandardTrial:
         return _OCTAVE[self.codec]
 
     def encode(self, scene: Scene, setting: float, resources: Resources) -> tuple[Candidate, ...]:
-        """The `classical` candidate, then the `hybrid_semantic` one."""
-        base = self._base(scene, setting, resources.threads)
-        plain: list[float] = []
+        """The `classical` candidate; with an enhancer the `hybrid_semantic` one; and that with a
+        code, if it is better."""
+        base = self._base(scene, setting, resources)
+        layer = _Layer(scene, base, self.upsampling, resources.threads)
+        simple = ClassicalBody(base, self.upsampling)
+        if not self.enhancer:
+            return (self._made(scene, setting, simple, frame_psnr(scene, layer.shown())),)
+        mended = _Mended(layer, self.enhancer, self.title, resources)
+        sampler: CropSampler | None = None
+        frames = layer.deep()
+        if self.adapt.codes:
+            device = resources.device_network(self.enhancer, self.title)
+            sampler = CropSampler(scene, base, self.upsampling, halo=len(device.body))
+            frames = sampler.watch(frames)
+        generic = mended.tried(layer.scored(frames))
+        plain = [each.weighted for each in layer.plain]
+        made = [
+            self._made(scene, setting, simple, plain),
+            self._made(scene, setting, *mended.where_better(generic, plain)),
+        ]
+        if sampler is not None:
+            # torch takes seconds to load, and where no code is searched nothing needs it.
+            from ..code_search import search_code
 
-        def decoded() -> Iterator[Planes]:
-            """The frames without the enhancer; what they score is noted as they pass."""
-            frames = self._decoded(base, scene, resources.threads)
-            for source, planes in zip(scene.frames, frames, strict=True):
-                plain.append(psnr(source, planes, scene.format.bit_depth).weighted)
-                yield planes
-
-        mended: list[float] = []
-        if self.enhancer and scene.format.bit_depth == 8:
-            network = resources.networks.network(self.enhancer)
-            everywhere = (True,) * len(scene.frames)
-            frames = enhance(decoded(), everywhere, base, scene.format, network)
-            for source, planes in zip(scene.frames, frames, strict=True):
-                mended.append(psnr(source, planes).weighted)
-        else:
-            for _ in decoded():
-                pass
-        made = [self._made(scene, setting, ClassicalBody(base, self.upsampling), plain)]
-        if mended:
-            helped = tuple(after > before for after, before in zip(mended, plain, strict=True))
-            body = HybridBody(base, self.enhancer, helped, upsampling=self.upsampling)
-            best = [max(pair) for pair in zip(mended, plain, strict=True)]
-            made.append(self._made(scene, setting, body, best))
+            code = search_code(device, sampler.crops, layer.plain, made[1].bits)
+            if code is not None:
+                tried = mended.tried(layer.deep(), code)
+                coded = self._made(scene, setting, *mended.where_better(tried, plain, code))
+                made += [coded] if coded.psnr > made[1].psnr else []
         return tuple(made)
 
-    def _base(self, scene: Scene, setting: float, threads: int) -> BaseStream:
+    def _base(self, scene: Scene, setting: float, resources: Resources) -> BaseStream:
+        """The coded layer, from the store where trials of the same codec and setting share it."""
+
+        def encoded() -> BaseStream:
+            return self._encoded(scene, setting, resources.threads)
+
+        if resources.bases is None or not scene.digest:
+            return encoded()
+        made_of = (self.codec, self.bit_depth, self.preset, self.upsampling, setting)
+        key = repr((scene.digest, made_of, fingerprint()))
+        return resources.bases.get(key, len(scene.frames), encoded)
+
+    def _encoded(self, scene: Scene, setting: float, threads: int) -> BaseStream:
         frames, picture = scene.frames, scene.format
         if self.upsampling is not Upsampling.NONE:
             picture = half_size(scene.format)
@@ -113,23 +135,94 @@ class StandardTrial:
         )
         return encoder_for(self.codec).encode(frames, settings)
 
-    def _decoded(self, base: BaseStream, scene: Scene, threads: int) -> Iterator[Planes]:
-        return decode_base(
-            base,
-            scene.format,
-            frames=len(scene.frames),
-            threads=threads,
-            max_pixels=Limits().max_pixels,
-            upsampling=self.upsampling,
-        )
-
     def _made(
         self,
         scene: Scene,
         setting: float,
         body: ClassicalBody | HybridBody,
-        frame_psnr: list[float],
+        frame_psnr: Sequence[float],
     ) -> Candidate:
         hybrid = isinstance(body, HybridBody)
         strategy = StrategyId.HYBRID_SEMANTIC if hybrid else StrategyId.CLASSICAL
         return candidate(scene, strategy, self.codec, self.name, setting, body, frame_psnr)
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """A scene's coded layer. `plain` is the PSNR of each frame that passed `scored`."""
+
+    scene: Scene
+    stream: BaseStream
+    upsampling: Upsampling
+    threads: int
+    plain: list[PlanePsnr] = field(default_factory=list)
+
+    def shown(self) -> Iterator[Planes]:
+        """The frames as `classical` shows them."""
+        return decode_base(
+            self.stream,
+            self.scene.format,
+            frames=len(self.scene.frames),
+            threads=self.threads,
+            max_pixels=Limits().max_pixels,
+            upsampling=self.upsampling,
+        )
+
+    def deep(self) -> Iterator[Planes]:
+        """The frames as they are coded."""
+        return deep_base(
+            self.stream,
+            self.scene.format,
+            self.upsampling,
+            frames=len(self.scene.frames),
+            threads=self.threads,
+            max_pixels=Limits().max_pixels,
+        )
+
+    def scored(self, deep: Iterator[Planes]) -> Iterator[Planes]:
+        """The frames of `deep` as they are; what they score without a network is noted."""
+        picture = self.scene.format
+        for source, planes in zip(self.scene.frames, deep, strict=True):
+            shown = unmended(planes, self.stream, self.upsampling, picture)
+            self.plain.append(psnr(source, shown, picture.bit_depth))
+            yield planes
+
+
+@dataclass(frozen=True)
+class _Mended:
+    """A layer and the network that mends it."""
+
+    layer: _Layer
+    enhancer: str
+    title: TitleFile | None
+    resources: Resources
+
+    def tried(self, deep: Iterator[Planes], code: SceneCode | None = None) -> list[float]:
+        """(6 Y + U + V) / 8 in dB of each frame of the layer, all of them mended."""
+        scene = self.layer.scene
+        frames = enhance(
+            deep,
+            (True,) * len(scene.frames),
+            self.layer.stream,
+            scene.format,
+            self.resources.network(self.enhancer, self.title),
+            upsampling=self.layer.upsampling,
+            code=code,
+            threads=self.layer.threads,
+        )
+        return list(frame_psnr(scene, frames))
+
+    def where_better(
+        self, tried: Sequence[float], plain: Sequence[float], code: SceneCode | None = None
+    ) -> tuple[HybridBody, list[float]]:
+        """The scene with those frames mended that gain, and what its frames score."""
+        pairs = list(zip(tried, plain, strict=True))
+        body = HybridBody(
+            self.layer.stream,
+            self.enhancer,
+            tuple(after > before for after, before in pairs),
+            scene_code=code,
+            upsampling=self.layer.upsampling,
+            title=None if self.title is None else self.title.number,
+        )
+        return body, [max(pair) for pair in pairs]

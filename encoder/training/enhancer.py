@@ -1,9 +1,9 @@
-"""Train an enhancer on a pack of decoded triplets and their sources.
+"""Train an enhancer, or the generator that brings a half-size base to full size.
 
     python -m edgecodec.encoder.training.enhancer --pack PACK --checkpoint RUN.pt --steps 30000
 
-A run that is cut off (or stopped by --minutes) resumes from its checkpoint; the finished one is
-published with --publish.
+The pack says which of the two it is. A run that is cut off (or stopped by --minutes) resumes from
+its checkpoint, on the same machine or on another; the finished one is published with --publish.
 """
 
 from __future__ import annotations
@@ -15,34 +15,40 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...decoder import TIERS, Enhancer
+from ...decoder import Enhancer, build
 from .checkpoint import Progress
-from .fake_quant import quantize_pixels
+from .fake_quant import quantize_residual
 from .loop import Job, command, run
-from .packs import TripletPack
+from .packs import PIXEL_CHANNELS, PLANES, TripletBatch, TripletPack
 from .publish import publish
 from .schedule import Deadline, Schedule
 
-# Distortion below four squared grey levels (42 dB) is out of reach and of interest: it must not
-# dominate a loss that is relative to the base's own distortion.
-_FLOOR = 4.0 / 255.0**2
+# Squared grey levels. What is rounded to 8 bits has a twelfth, so there is little to gain in an
+# encode of less than this; it must not dominate a loss that is relative to the base's distortion.
+_FLOOR = 0.25
 # Residuals are a hundred times smaller than features, and so are the weights that make them.
-_HEAD_RATE = 0.02
-_PLANES = ((0, 16, 0.75), (16, 20, 0.125), (20, 24, 0.125))
+HEAD_RATE = 0.02
 
 
 def plane_errors(a: Tensor, b: Tensor) -> Tensor:
-    """Mean squared error of Y, U and V of 24-channel packed frames: [N, 3], pixels in [0, 1]."""
-    squared = (a - b).square()
-    return torch.stack([squared[:, s:e].mean(dim=(1, 2, 3)) for s, e, _ in _PLANES], dim=1)
+    """Mean squared error of Y, U and V of 24-channel packed frames in [0, 1]: [N, 3], in squared
+    grey levels."""
+    squared = ((a - b) * 255.0).square()
+    return torch.stack([squared[:, s:e].mean(dim=(1, 2, 3)) for s, e, _ in PLANES], dim=1)
 
 
-def relative_loss(output: Tensor, base: Tensor, target: Tensor) -> Tensor:
-    """Distortion left, as a share of the base's, weighted 6:1:1 over the planes; 1 = no gain."""
-    left = plane_errors(output, target) + _FLOOR
-    given = plane_errors(base, target) + _FLOOR
-    weights = torch.tensor([w for _, _, w in _PLANES])
-    return ((left / given) * weights).sum(dim=1).mean()
+def relative_loss(output: Tensor, batch: TripletBatch) -> Tensor:
+    """Distortion left, as a share of the base's, weighted 6:1:1 over the planes; 1 = no gain.
+
+    Each sample's distortion counts relative to that of the whole encode that it is from. Relative
+    to its own, the loss would be about crops that have hardly any, and these count for nothing in
+    the PSNR of a frame.
+    """
+    weights = torch.tensor([w for _, _, w in PLANES], device=output.device)
+    usual = weights / (batch.distortion + _FLOOR)
+    left = (plane_errors(output, batch.target) + _FLOOR) * usual
+    given = (plane_errors(batch.base, batch.target) + _FLOOR) * usual
+    return left.sum() / given.sum()
 
 
 def prepare(network: Enhancer) -> None:
@@ -53,11 +59,17 @@ def prepare(network: Enhancer) -> None:
     """
     with torch.no_grad():
         weight = 2.0 * torch.randn_like(network.stem.weight)
+        frame_channels = (weight.shape[1] - 2) // 3
+        luma, chroma = 4 * frame_channels // 6, frame_channels // 6
         for frame in range(3):
-            for start, end, _ in _PLANES:
-                taps = weight[:, 24 * frame + start : 24 * frame + end]
-                taps -= taps.mean(dim=1, keepdim=True)
-        weight[:, 72:] *= 0.25
+            start = frame_channels * frame
+            for channels in (luma, chroma, chroma):
+                taps = weight[:, start : start + channels]
+                # A single sample of a plane has no detail: only its difference over time.
+                if channels > 1:
+                    taps -= taps.mean(dim=1, keepdim=True)
+                start += channels
+        weight[:, 3 * frame_channels :] *= 0.25
         network.stem.weight.copy_(weight)
         assert network.stem.bias is not None
         network.stem.bias.normal_(0.0, 0.5)
@@ -68,6 +80,31 @@ def prepare(network: Enhancer) -> None:
             layer.bias.zero_()
 
 
+def optimizer_for(network: Enhancer, rate: float) -> torch.optim.Optimizer:
+    """Adam with the head's own share of the rate."""
+    head = list(network.head.parameters())
+    trunk = [p for name, p in network.named_parameters() if not name.startswith("head")]
+    return torch.optim.Adam(
+        [{"params": trunk, "share": 1.0}, {"params": head, "share": HEAD_RATE}],
+        lr=rate,
+        betas=(0.9, 0.99),
+    )
+
+
+def predicted(network: Enhancer, batch: TripletBatch, *, half_precision: bool) -> Tensor:
+    """The residual of a batch without a scene's code, float32.
+
+    `half_precision` computes in bfloat16, which takes a third of the time on CPUs and GPUs that
+    have it.
+    """
+    shown = batch.shown.unbind(1)
+    device = batch.base.device.type
+    with torch.autocast(device, torch.bfloat16, enabled=half_precision):
+        features = network.features(shown[0], shown[1], shown[2], batch.condition)
+        residual: Tensor = network.head(features)
+    return residual.float()
+
+
 def train(
     pack: TripletPack,
     checkpoint: Path,
@@ -76,51 +113,48 @@ def train(
     batch: int,
     deadline: Deadline,
     seed: int,
+    device: str = "cpu",
 ) -> tuple[Enhancer, Progress]:
     """Run `schedule` on `pack` until it or `deadline` ends; resumes from `checkpoint`."""
     torch.manual_seed(seed)
-    t = TIERS[tier]
-    network = Enhancer(t.enhancer_channels, t.enhancer_layers)
+    name = "enhancer" if pack.frame_channels == PIXEL_CHANNELS else "generator_up"
+    network = build(name, tier)
+    assert isinstance(network, Enhancer)
     prepare(network)
-    head = list(network.head.parameters())
-    trunk = [p for name, p in network.named_parameters() if not name.startswith("head")]
-    optimizer = torch.optim.Adam(
-        [{"params": trunk, "share": 1.0}, {"params": head, "share": _HEAD_RATE}],
-        lr=schedule.peak_rate,
-        betas=(0.9, 0.99),
-    )
+    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimizer = optimizer_for(network, schedule.peak_rate)
 
     def loss_at(random: np.random.Generator, step: int) -> Tensor:
-        x, condition, target = pack.batch(random, batch)
-        output = network(x[:, 0], x[:, 1], x[:, 2], condition)
-        if schedule.quantized(step):
-            output = x[:, 1] + quantize_residual(output - x[:, 1])
-        return relative_loss(output, x[:, 1], target)
+        drawn = pack.batch(random, batch)
+        quantized = schedule.quantized(step)
+        # bfloat16 would blur the steps of INT8.
+        residual = predicted(network, drawn, half_precision=not quantized)
+        if quantized:
+            residual = quantize_residual(residual)
+        return relative_loss(drawn.base + residual, drawn)
 
     job = Job({"enhancer": network}, ("enhancer",), optimizer, max_norm=0.5)
     return network, run(job, loss_at, checkpoint, schedule, deadline, seed)
-
-
-def quantize_residual(residual: Tensor) -> Tensor:
-    """The residual as the device adds it: whole grey levels in -128..127."""
-    return quantize_pixels(residual + 128.0 / 255.0) - 128.0 / 255.0
 
 
 def main() -> None:
     parser = command(__doc__, steps=30000, rate=1.5e-3, batch=16)
     parser.add_argument("--pack", type=Path, nargs="+", required=True)
     parser.add_argument("--publish", type=Path, metavar="FILE.safetensors")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--int8-share", type=float, default=0.1, help="of the steps, the last ones")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(arguments.threads)
     network, done = train(
-        TripletPack(*arguments.pack),
+        TripletPack(*arguments.pack, device=arguments.device),
         arguments.checkpoint,
         arguments.tier,
-        Schedule(arguments.steps, arguments.rate),
+        Schedule(arguments.steps, arguments.rate, quantized_share=arguments.int8_share),
         arguments.batch,
         Deadline(arguments.minutes * 60),
         arguments.seed,
+        arguments.device,
     )
     if arguments.publish:
         publish(network, arguments.publish, done)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from ...decoder.networks import PIXEL_SCALE, RELU6_SCALE
+from ...decoder.networks import RELU6_SCALE, RESIDUAL_SCALE
 
 
 class Int8Weight(nn.Module):
@@ -31,9 +31,10 @@ def quantize_activation(x: Tensor) -> Tensor:
     return torch.fake_quantize_per_tensor_affine(x, RELU6_SCALE, 0, 0, 255)
 
 
-def quantize_pixels(x: Tensor) -> Tensor:
-    """`x` in [0, 1] rounded and clipped to 8-bit pixels; clipped values get no gradient."""
-    return torch.fake_quantize_per_tensor_affine(x, PIXEL_SCALE, 0, 0, 255)
+def quantize_residual(x: Tensor) -> Tensor:
+    """Residuals on the scale of pixels in [0, 1] as the device gives them: in quarters of a grey
+    level, -32 to 31.75 of them; clipped values get no gradient."""
+    return torch.fake_quantize_per_tensor_affine(x, RESIDUAL_SCALE, 128, 0, 255)
 
 
 def _hook(_module: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:

@@ -1,17 +1,19 @@
 """Make training packs from a folder of clips and stills.
 
     python -m edgecodec.encoder.training.make_packs triplets --data DIR --pack PACK
+    python -m edgecodec.encoder.training.make_packs halves --data DIR --pack PACK
     python -m edgecodec.encoder.training.make_packs sequences --data DIR --pack PACK
 
 `triplets` trains enhancers (every segment is coded by all four base codecs, at random quantisers),
-`sequences` trains what codes latents.
+`halves` the generator that brings bases of half the size to full size, `sequences` trains what
+codes latents.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,49 +24,134 @@ from rich.progress import track
 from ...runtime.base import decode_base
 from ...runtime.container import Codec, Limits
 from ...runtime.errors import EdgecodecError
-from ...runtime.frames import ColorInfo, Planes
+from ...runtime.frames import ColorInfo, PictureFormat, Planes
 from ...runtime.packing import pack
+from ...runtime.payloads import BaseStream
 from ...runtime.scenes import condition_planes
+from ...runtime.upsample import Upsampling, upsampled
 from ..codecs import BaseSettings, encoder_for
+from ..downscale import downscale, half_size
+from .packs import FINE_STEPS, FINE_ZERO, plane_errors
 from .sources import Segment, find_sources, read_segments
 
 CROP = 128
+_FILTER = Upsampling.EIGHT_TAP
 _TRIPLET_FRAMES = 25
 _SEQUENCE_FRAMES = 9
 # Quantisers from hardly visible loss to the lowest rates in use, and encodes for each segment.
 _RANGES = {
-    Codec.AV1: (26, 60, 2),
-    Codec.H265: (22, 42, 2),
-    Codec.H264: (23, 42, 1),
-    Codec.VVC: (25, 45, 2),
+    Codec.AV1: (24, 62, 2),
+    Codec.H265: (20, 42, 1),
+    Codec.H264: (21, 42, 1),
+    Codec.VVC: (22, 45, 1),
 }
+# Half the size pays at low rates only, where its own quantiser is as fine as any.
+_HALF_RANGES = {
+    Codec.AV1: (24, 56, 2),
+    Codec.H265: (20, 38, 1),
+    Codec.H264: (21, 38, 1),
+    Codec.VVC: (22, 40, 2),
+}
+# As encodes of the usual effort code video of 8 bits.
+_BASES: dict[Codec, tuple[int, str]] = {
+    Codec.AV1: (10, "4"),
+    Codec.H265: (10, "medium"),
+    Codec.H264: (8, "medium"),
+    Codec.VVC: (10, "fast"),
+}
+Sample = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
 
-def triplets(
-    segment: Segment, crops: int, random: np.random.Generator
-) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
-    """(frames [4, 24, 32, 32]: t-1, t, t+1, source; condition [2]) from every base codec."""
-    count = len(segment.frames)
-    for codec, (lowest, highest, encodes) in _RANGES.items():
+def triplets(segment: Segment, crops: int, random: np.random.Generator) -> Iterator[Sample]:
+    """(sample [120, 32, 32] of a `packs.TripletPack`, condition [2]) from every base codec."""
+    for base in _encodes(segment, segment.format, segment.frames, _RANGES, random):
+        decoded = _decoded(base, segment.format, len(segment.frames))
+        shown = [_to_8_bits(planes) for planes in decoded]
+        condition = condition_planes(base, 1, 1).reshape(2)
+        for t, window in _places(segment, crops, random):
+            frames = [pack(_crop(shown[each], *window), 4) for each in _around(t, len(shown))]
+            yield (
+                np.concatenate([*frames, *_ends(segment, decoded, t, window)], axis=1)[0],
+                condition,
+            )
+
+
+def halves(segment: Segment, crops: int, random: np.random.Generator) -> Iterator[Sample]:
+    """(sample [90, 32, 32] of a `packs.TripletPack`, condition [2]) from bases of half the size."""
+    half = half_size(segment.format)
+    smaller = tuple(downscale(planes, segment.format) for planes in segment.frames)
+    for base in _encodes(segment, half, smaller, _HALF_RANGES, random):
+        small = _decoded(base, half, len(smaller))
+        deep = PictureFormat(segment.format.width, segment.format.height, base.bit_depth)
+        full = [_to_10_bits(each) for each in upsampled(_kept(base, small), _FILTER, deep, 1)]
+        shown = [_to_8_bits(planes) for planes in small]
+        condition = condition_planes(base, 1, 1).reshape(2)
+        for t, window in _places(segment, crops, random):
+            row, column = (side // 2 for side in window)
+            frames = [
+                pack(_crop(shown[each], row, column, CROP // 2), 2)
+                for each in _around(t, len(shown))
+            ]
+            full_8 = pack(_crop(_to_8_bits(full[t]), *window), 4)
+            sample = [*frames, full_8, *_ends(segment, full, t, window)]
+            yield np.concatenate(sample, axis=1)[0], condition
+
+
+def _encodes(
+    segment: Segment,
+    picture: PictureFormat,
+    frames: tuple[Planes, ...],
+    ranges: dict[Codec, tuple[int, int, int]],
+    random: np.random.Generator,
+) -> Iterator[BaseStream]:
+    for codec, (lowest, highest, encodes) in ranges.items():
+        depth, preset = _BASES[codec]
         for _ in range(encodes):
             settings = BaseSettings(
                 crf=int(random.integers(lowest, highest + 1)),
-                format=segment.format,
+                format=picture,
                 frame_rate=segment.frame_rate,
                 color=ColorInfo(),
-                bit_depth=8,
+                bit_depth=depth,
+                preset=preset,
             )
-            base = encoder_for(codec).encode(segment.frames, settings)
-            decoded = list(
-                decode_base(base, segment.format, frames=count, max_pixels=Limits().max_pixels)
-            )
-            condition = condition_planes(base, 1, 1).reshape(2)
-            for _ in range(crops):
-                t = int(random.integers(count))
-                window = _window(segment, random)
-                shown = [decoded[max(0, t - 1)], decoded[t], decoded[min(count - 1, t + 1)]]
-                frames = [*shown, segment.frames[t]]
-                yield np.concatenate([pack(_crop(f, *window), 4) for f in frames]), condition
+            yield encoder_for(codec).encode(frames, settings)
+
+
+def _decoded(base: BaseStream, picture: PictureFormat, frames: int) -> list[Planes]:
+    """The base's frames in 10 bits, those of 8 in multiples of 4."""
+    deep = PictureFormat(picture.width, picture.height, base.bit_depth)
+    decoded = decode_base(base, deep, frames=frames, max_pixels=Limits().max_pixels)
+    return [_to_10_bits(planes) for planes in decoded]
+
+
+def _kept(base: BaseStream, frames: list[Planes]) -> Iterator[Planes]:
+    """Frames of `_decoded` as the base has them."""
+    return iter(frames if base.bit_depth == 10 else [_to_8_bits(planes) for planes in frames])
+
+
+def _places(
+    segment: Segment, crops: int, random: np.random.Generator
+) -> Iterator[tuple[int, tuple[int, int]]]:
+    for _ in range(crops):
+        yield int(random.integers(len(segment.frames))), _window(segment, random)
+
+
+def _around(t: int, count: int) -> tuple[int, int, int]:
+    return max(0, t - 1), t, min(count - 1, t + 1)
+
+
+def _ends(
+    segment: Segment, deep: list[Planes], t: int, window: tuple[int, int]
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """What frame t has beyond 8 bits, and the source's frame t."""
+    planes = _crop(deep[t], *window)
+    rounded = _to_8_bits(planes)
+    beyond = tuple(
+        (plane.astype(np.int16) - FINE_STEPS * short.astype(np.int16) + FINE_ZERO).astype(np.uint8)
+        for plane, short in zip(planes, rounded, strict=True)
+    )
+    return pack((beyond[0], beyond[1], beyond[2]), 4), pack(_crop(segment.frames[t], *window), 4)
 
 
 def sequences(
@@ -82,24 +169,40 @@ def _window(segment: Segment, random: np.random.Generator) -> tuple[int, int]:
     return int(random.integers(rows // 8 + 1)) * 8, int(random.integers(columns // 8 + 1)) * 8
 
 
-def _crop(planes: Planes, row: int, column: int) -> Planes:
+def _crop(planes: Planes, row: int, column: int, side: int = CROP) -> Planes:
     y, u, v = planes
-    luma = (slice(row, row + CROP), slice(column, column + CROP))
+    luma = (slice(row, row + side), slice(column, column + side))
     chroma = tuple(slice(each.start // 2, each.stop // 2) for each in luma)
     return y[luma], u[chroma], v[chroma]
 
 
+def _to_10_bits(planes: Planes) -> Planes:
+    y, u, v = (
+        plane if plane.dtype == np.uint16 else plane.astype(np.uint16) * np.uint16(FINE_STEPS)
+        for plane in planes
+    )
+    return y, u, v
+
+
+def _to_8_bits(planes: Planes) -> Planes:
+    """10 bit to 8, as the decoder rounds."""
+    y, u, v = (
+        np.minimum((plane + np.uint16(2)) >> np.uint16(2), 255).astype(np.uint8) for plane in planes
+    )
+    return y, u, v
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("kind", choices=("triplets", "sequences"))
+    parser.add_argument("kind", choices=("triplets", "halves", "sequences"))
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--pack", type=Path, required=True)
     parser.add_argument("--segments", type=int, default=3, help="for each clip")
-    parser.add_argument("--crops", type=int, default=28, help="for each encode of a segment")
+    parser.add_argument("--crops", type=int, default=40, help="for each encode of a segment")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     random = np.random.default_rng(arguments.seed)
-    frames = _TRIPLET_FRAMES if arguments.kind == "triplets" else _SEQUENCE_FRAMES
+    frames = _SEQUENCE_FRAMES if arguments.kind == "sequences" else _TRIPLET_FRAMES
     x: list[NDArray[np.uint8]] = []
     conditions: list[NDArray[np.uint8]] = []
     for path in track(
@@ -109,7 +212,8 @@ def main() -> None:
             if arguments.kind == "sequences":
                 x += sequences(segment, arguments.crops, random)
                 continue
-            for sample, condition in triplets(segment, arguments.crops, random):
+            make = triplets if arguments.kind == "triplets" else halves
+            for sample, condition in make(segment, arguments.crops, random):
                 x.append(sample)
                 conditions.append(condition)
     if not x:
@@ -117,10 +221,18 @@ def main() -> None:
     arguments.pack.mkdir(parents=True, exist_ok=True)
     if conditions:
         _save(arguments.pack / "condition.npy", conditions)
+        _save(arguments.pack / "distortion.npy", list(_distortion(x, arguments.crops)))
     _save(arguments.pack / "x.npy", x)
 
 
-def _save(path: Path, samples: list[NDArray[np.uint8]]) -> None:
+def _distortion(x: list[NDArray[np.uint8]], encodes: int) -> NDArray[np.float32]:
+    """Of each sample's encode: `encodes` consecutive samples are from one."""
+    errors = np.concatenate([plane_errors(each[None]) for each in x])
+    means = errors.reshape(-1, encodes, 3).mean(axis=1)
+    return means.repeat(encodes, axis=0)
+
+
+def _save(path: Path, samples: Sequence[NDArray[np.uint8] | NDArray[np.float32]]) -> None:
     temporary = path.with_suffix(".partial")
     with temporary.open("wb") as file:
         np.save(file, np.stack(samples))

@@ -18,8 +18,11 @@ VIDEO_SUFFIXES = (".mp4", ".webm", ".mkv", ".mov", ".avi", ".y4m")
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 # Sides are multiples of this, so that crops align with the packed networks' blocks.
 _ALIGN = 8
-_STILL_MOTION_PX = 3.0
+_STILL_MOTION_PX = 4.0
 _STILL_ZOOM = 0.01
+_STILL_TURN = 0.004
+# Standard deviation in grey levels.
+_MOST_GRAIN = 3.0
 
 
 @dataclass(frozen=True)
@@ -89,15 +92,16 @@ def _from_clip(
 
 
 def _random_scale(short_side: int, random: np.random.Generator) -> float:
+    """At most a half: what a web clip's own compression took away must not become the target."""
     choices: tuple[float, ...]
     if short_side >= 2000:
-        choices = (0.2, 0.35)
+        choices = (0.15, 0.2, 0.3)
     elif short_side >= 1000:
-        choices = (0.4, 0.5, 0.67)
-    elif short_side >= 700:
-        choices = (0.5, 0.6, 0.75)
+        choices = (0.25, 0.35, 0.5)
+    elif short_side >= 600:
+        choices = (0.3, 0.4, 0.5)
     else:
-        choices = (0.6, 0.75, 1.0)
+        choices = (0.4, 0.5)
     return float(random.choice(choices))
 
 
@@ -148,20 +152,40 @@ def _resized(planes: Planes, width: int, height: int) -> Planes:
 
 
 def _from_still(path: Path, frames: int, random: np.random.Generator, side: int = 256) -> Segment:
+    """A pan, zoom and turn over a still; half of them under film grain that changes every frame.
+
+    Frames are sampled from the picture at twice their size, so that they are as sharp as a camera's
+    that has more samples than the video.
+    """
     picture = _image(path)
-    scale = max(300 / min(picture.shape[:2]), float(random.choice([0.15, 0.25, 0.4, 0.6])))
+    scale = max(600 / min(picture.shape[:2]), float(random.choice([0.3, 0.5, 0.8, 1.0])))
     picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     height, width = picture.shape[:2]
-    x, y = random.uniform(80, width - 80), random.uniform(80, height - 80)
+    x, y = random.uniform(280, width - 280), random.uniform(280, height - 280)
     dx, dy = random.normal(0, _STILL_MOTION_PX, 2)
-    zoom = random.normal(0, _STILL_ZOOM)
+    zoom, turn = random.normal(0, _STILL_ZOOM), random.normal(0, _STILL_TURN)
+    grain = float(random.choice([0.0, random.uniform(0.5, _MOST_GRAIN)]))
     made = []
     for step in range(frames):
         k = 1 + zoom * step
-        shift = (side / 2 - k * (x + dx * step), side / 2 - k * (y + dy * step))
-        matrix = np.array([[k, 0, shift[0]], [0, k, shift[1]]], np.float32)
-        view = cv2.warpAffine(
-            picture, matrix, (side, side), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
+        cos, sin = k * np.cos(turn * step), k * np.sin(turn * step)
+        at = (x + dx * step, y + dy * step)
+        matrix = np.array(
+            [
+                [cos, -sin, side - cos * at[0] + sin * at[1]],
+                [sin, cos, side - sin * at[0] - cos * at[1]],
+            ],
+            np.float32,
         )
-        made.append(_planes_of(view))
+        view = cv2.warpAffine(
+            picture,
+            matrix,
+            (2 * side, 2 * side),
+            flags=cv2.INTER_CUBIC,
+            borderMode=cv2.BORDER_REFLECT,
+        )
+        shot = cv2.resize(view, (side, side), interpolation=cv2.INTER_AREA).astype(np.float32)
+        if grain:
+            shot += random.normal(0, grain, (side, side, 1)).astype(np.float32)
+        made.append(_planes_of(shot.round().clip(0, 255).astype(np.uint8)))
     return Segment(path.stem, tuple(made), PictureFormat(side, side), Fraction(25))

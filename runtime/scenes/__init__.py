@@ -4,23 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..base import deep_base
 from ..container import Chunk
 from ..errors import BitstreamError
 from ..frames import Planes
 from ..payloads import ClassicalBody, HybridBody, ProceduralBody, parse_body
 from ._context import SceneContext
 from .classical import decode_classical
-from .hybrid import condition_planes, decode_hybrid, enhance
+from .hybrid import (
+    add_residual,
+    condition_planes,
+    decode_hybrid,
+    enhance,
+    full_size,
+    packed_frame,
+    unmended,
+)
 from .latent import decode_latents, latent_shape
 from .procedural import decode_procedural
 
 __all__ = [
     "SceneContext",
+    "add_residual",
     "condition_planes",
     "decode_procedural",
     "decode_scene",
+    "deep_base",
     "enhance",
+    "full_size",
     "latent_shape",
+    "packed_frame",
+    "unmended",
 ]
 
 

@@ -7,7 +7,9 @@ from typing import Any, get_args
 import pytest
 import torch
 from edgecodec.cli.app import app
-from edgecodec.cli.encode import EffortName, ScopeName, SearchName
+from edgecodec.cli.encode import SIZES as SIZE_NAMES
+from edgecodec.cli.encode import AdaptName, EffortName, ScopeName, SearchName
+from edgecodec.encoder.adaptation import Adaptation
 from edgecodec.encoder.effort import Effort, Search
 from edgecodec.encoder.targets import (
     BitrateTarget,
@@ -18,6 +20,7 @@ from edgecodec.encoder.targets import (
     SizeTarget,
     Target,
 )
+from edgecodec.encoder.ways import SIZES
 from edgecodec.runtime.container import Codec
 from typer.testing import CliRunner
 
@@ -99,8 +102,14 @@ def board(tmp_path: Path) -> Path:
 
 
 def test_the_choices_are_those_of_the_encoder() -> None:
-    for names, kind in ((EffortName, Effort), (SearchName, Search), (ScopeName, Scope)):
+    for names, kind in (
+        (AdaptName, Adaptation),
+        (EffortName, Effort),
+        (SearchName, Search),
+        (ScopeName, Scope),
+    ):
         assert list(get_args(names)) == [each.value for each in kind]
+    assert SIZE_NAMES.split(",") == list(SIZES)
 
 
 @pytest.mark.parametrize(
@@ -140,14 +149,28 @@ def test_the_encoder_is_given_every_choice(
     )
     assert set(options.codecs) == set(Codec)
     assert (options.jobs, options.threads, options.frames, options.cache) == (0, 0, None, None)
+    assert (options.adapt, options.sizes) == (None, ("full", "half"))
     arguments += ["--strategy", "classical,procedural", "--codecs", "vvc,av1", "--effort", "high"]
     arguments += ["--search", "exhaustive", "--jobs", "3", "--threads", "2", "--frames", "60"]
+    arguments += ["--adapt", "title", "--sizes", "half"]
     assert runner.invoke(app, [*arguments, "--cache", str(tmp_path)]).exit_code == 0
     options = encoder.options
     assert options.strategies == ("classical", "procedural")
     assert options.codecs == (Codec.VVC, Codec.AV1)
     assert (options.effort, options.search) == (Effort.HIGH, Search.EXHAUSTIVE)
     assert (options.jobs, options.threads, options.frames, options.cache) == (3, 2, 60, tmp_path)
+    assert (options.adapt, options.sizes) == (Adaptation.TITLE, ("half",))
+
+
+@pytest.mark.parametrize("sizes", ["quarter", "full,half,third", ","])
+def test_sizes_that_there_are_not_are_refused(
+    runner: CliRunner, encoder: FakeEncoder, tmp_path: Path, sizes: str
+) -> None:
+    arguments = ["encode", "in.mp4", "-o", str(tmp_path / "o.ecv"), "--sizes", sizes]
+    result = runner.invoke(app, arguments)
+    assert result.exit_code == 2
+    assert "known are full, half" in result.stderr
+    assert encoder.options is None
 
 
 @pytest.mark.parametrize("note", ["", "the hull ends at 43.1 dB"])

@@ -63,10 +63,10 @@ def test_a_second_run_encodes_nothing(
 
 
 def test_edgecodec_stands_beside_the_codecs(runner: CliRunner, clip: Path, tmp_path: Path) -> None:
-    ours = "auto:strategies=classical:codecs=h264"
+    ours = "auto:strategies=classical:codecs=h264:sizes=full:adapt=none"
     arguments = ["evaluate", str(clip), "-o", str(tmp_path / "out"), "--systems", f"x264,{ours}"]
     arguments += [*LADDER[:2], "--points", f"{ours}=20,35,50,65,80", "--no-vmaf", "--json"]
-    result = runner.invoke(app, [*arguments, "--frames", "6", "--anchor", "x264"])
+    result = runner.invoke(app, [*arguments, "--frames", "6", "--reference", "x264"])
     assert result.exit_code == 0, result.stderr
     report = json.loads(result.stdout)
     measured = report["clips"][0]["systems"][1]
@@ -108,6 +108,7 @@ def test_a_clip_that_cannot_be_read_ends_in_bad_input(
         (["--systems", "x264,magic"], "'magic' is no system"),
         (["--systems", " , "], "names no system"),
         (["--anchor", "divx"], "'divx' is no system"),
+        (["--systems", "auto:adapt=much"], "'much' is no adapt"),
         (["--systems", "auto:effort=great"], "'great' is no effort"),
         (["--points", "x264=good"], "write one of x264, x265"),
         (["--points", "mpeg2=20"], "write one of x264, x265"),

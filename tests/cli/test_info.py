@@ -1,11 +1,20 @@
 from __future__ import annotations
 
+import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from edgecodec.cli.app import app
+from edgecodec.runtime.container import Reader, StrategyId, Writer
+from edgecodec.runtime.payloads import ClassicalBody, HybridBody, pack_body, parse_body
+from edgecodec.runtime.scene_code import identity_code
+from edgecodec.runtime.title import TensorDelta, TitleWeights
 from typer.testing import CliRunner
+
+MODEL = "00112233445566aa"
 
 
 def test_json_tells_the_header_the_scenes_and_the_sound(runner: CliRunner, stream: Path) -> None:
@@ -43,6 +52,37 @@ def test_a_damaged_scene_is_named_and_the_rest_is_told(
     assert last["problem"]
     (damage,) = told["damage"]
     assert damage["size"] * 8 == last["bits"]
+
+
+@pytest.fixture
+def adapted_stream(tmp_path: Path, stream_bytes: bytes) -> Path:
+    """A scene of two mended frames, with a scene code and title weights."""
+    path = tmp_path / "adapted.ecv"
+    with io.BytesIO(stream_bytes) as file:
+        reader = Reader(file)
+        chunk = reader.chunk(reader.index[0])
+    classical = parse_body(chunk.strategy, chunk.body, len(chunk.pts))
+    assert isinstance(classical, ClassicalBody)
+    body = HybridBody(
+        classical.base, MODEL, (True, True) + (False,) * 4, identity_code(64), title=0
+    )
+    title = TitleWeights(MODEL, (TensorDelta(0, 0, np.zeros(9, np.int8)),))
+    with path.open("wb") as target:
+        writer = Writer(target, replace(reader.header, aux_streams=()), [title])
+        mended = replace(chunk, strategy=StrategyId.HYBRID_SEMANTIC, body=pack_body(body))
+        writer.write_chunk(mended)
+        writer.finish()
+    return path
+
+
+def test_what_adapts_a_network_is_told(runner: CliRunner, adapted_stream: Path) -> None:
+    told = json.loads(runner.invoke(app, ["info", str(adapted_stream), "--json"]).stdout)
+    assert told["titles"] == [{"number": 0, "model": MODEL, "bytes": 16}]
+    (scene,) = told["scenes"]
+    assert (scene["enhanced_frames"], scene["has_code"], scene["title"]) == (2, True, 0)
+    shown = runner.invoke(app, ["info", str(adapted_stream)]).stdout
+    assert f"title weights 0 of {MODEL}: 16 bytes" in shown
+    assert "2 + title 0 + code" in shown
 
 
 def test_a_stream_that_is_cut_off_still_reads(

@@ -29,6 +29,7 @@ from edgecodec.encoder import (
     SizeTarget,
     encode,
 )
+from edgecodec.encoder.adaptation import Adaptation
 from edgecodec.encoder.codecs.x264 import X264
 from edgecodec.encoder.codecs.x265 import X265
 from edgecodec.encoder.media import open_source, read_aux
@@ -456,8 +457,8 @@ def test_an_interrupted_encode_goes_on_to_the_same_file(
     assert output.read_bytes() == b"what was here before"
     assert beside(output) == ["out.ecv", "out.ecv.parts", "whole.ecv"]
     kept = list((tmp_path / "out.ecv.parts").iterdir())
-    assert {path.suffix for path in kept} == {".trial"}
-    assert len(kept) == len(before)
+    assert {path.suffix for path in kept} <= {".trial", ".base"}
+    assert sum(path.suffix == ".trial" for path in kept) == len(before)
 
     encoded.clear()
     report = encode(cut_clip.path, output, wanted)
@@ -502,7 +503,7 @@ def test_an_interruption_ends_after_the_trial_at_work(
         signal.signal(signal.SIGINT, before)
     # Of nine for the first scene; one more may have begun meanwhile.
     assert 3 <= len(encoded) <= 4
-    assert len(list((tmp_path / "out.ecv.parts").iterdir())) == len(encoded)
+    assert len(list((tmp_path / "out.ecv.parts").glob("*.trial"))) == len(encoded)
 
 
 def test_other_options_use_no_trial_that_is_not_theirs(
@@ -639,7 +640,7 @@ def test_where_every_way_fails_the_scene_is_named_and_nothing_is_left(
     assert "h265 10-bit: EdgecodecError: the encoder said no" in told
     # The first scene's trials may be of use another time.
     assert beside(tmp_path / "out.ecv") == ["out.ecv.parts"]
-    assert {path.suffix for path in (tmp_path / "out.ecv.parts").iterdir()} == {".trial"}
+    assert {path.suffix for path in (tmp_path / "out.ecv.parts").iterdir()} <= {".trial", ".base"}
 
 
 def test_a_strategy_that_fits_no_scene_is_an_error_that_says_so(small_clip, tmp_path: Path) -> None:
@@ -774,6 +775,18 @@ def no_thread_is_left_behind() -> Iterator[None]:
     yield
     names = [thread.name for thread in threading.enumerate()]
     assert not [name for name in names if name.startswith(("edgecodec-prefetch", "scene"))]
+
+
+@pytest.mark.parametrize("effort", Effort)
+def test_only_a_fast_encode_fits_nothing_to_the_title_unless_told(effort: Effort) -> None:
+    assert (EncodeOptions(effort=effort).adaptation is Adaptation.NONE) == (effort is Effort.FAST)
+    for named in Adaptation:
+        assert EncodeOptions(effort=effort, adapt=named).adaptation is named
+
+
+def test_no_sizes_at_all_are_refused() -> None:
+    with pytest.raises(ValueError, match="no sizes: choose of full, half"):
+        EncodeOptions(sizes=())
 
 
 @pytest.mark.parametrize("frames", [0, -3])

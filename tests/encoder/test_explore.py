@@ -50,6 +50,13 @@ def behind(db: float) -> Curve:
     return halving(db=50 - db)
 
 
+def test_where_all_layers_have_half_the_size_they_are_tried_at_once() -> None:
+    halves = [each for each in EVERY_STANDARD if each.upsampling is not Upsampling.NONE]
+    line = lineup(halves, SceneClass.ANIMATION)
+    assert {each.name for each in line.first} == {"vvc 10-bit half", "av1 10-bit half"}
+    assert line.halves == ()
+
+
 @pytest.mark.parametrize("scene_class", list(SceneClass))
 def test_two_codecs_at_their_greatest_depth_are_tried(scene_class: SceneClass) -> None:
     line = lineup(EVERY_STANDARD, scene_class)

@@ -9,6 +9,12 @@ from edgecodec.encoder import fingerprint as fingerprint_module
 
 FILES = (
     "encoder/strategies/standard.py",
+    "encoder/code_crops.py",
+    "encoder/code_search.py",
+    "encoder/device_network.py",
+    "encoder/title_network.py",
+    "encoder/title_samples.py",
+    "encoder/title_tuning.py",
     "encoder/codecs/x264.py",
     "encoder/programs/still_fit.py",
     "encoder/downscale.py",

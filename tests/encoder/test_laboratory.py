@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from edgecodec.encoder.store import TrialStore
 from edgecodec.encoder.strategies import StandardTrial
 from edgecodec.encoder.targets import Metric
 from edgecodec.runtime.container import Codec
+from edgecodec.runtime.models import packaged_models, read_models
 
 from .fakes import scene_of
 
@@ -98,7 +100,18 @@ def test_what_a_trial_depends_on_tells_it_from_others(tmp_path: Path, scene: Sce
         (head,) = lab.run(scene, [Request(H264, 30.0, head=2)])
         assert not isinstance(head, Failure)
         assert len(head[0].frame_psnr) == 2
-    assert len(list((tmp_path / "trials").iterdir())) == 3
+    assert len(list((tmp_path / "trials").glob("*.trial"))) == 3
+
+
+def test_trials_share_the_layers_of_their_folder(tmp_path: Path, scene: SceneFile) -> None:
+    enhancer = read_models(packaged_models("nano")).network("enhancer").model_id
+    with laboratory(tmp_path) as lab:
+        (plain,), (simple, _) = lab.run(
+            scene, [Request(H264, 30.0), Request(replace(H264, enhancer=enhancer), 30.0)]
+        )
+        assert plain.read_body() == simple.read_body()
+    assert len(list((tmp_path / "trials").glob("*.trial"))) == 2
+    assert len(list((tmp_path / "trials").glob("*.base"))) == 1
 
 
 def test_processes_make_what_this_one_makes(tmp_path: Path, scene: SceneFile) -> None:

@@ -1,19 +1,33 @@
-"""One encode, two candidates: with and without the enhancer, at full and at half size."""
+"""One encode, several candidates: without and with a network, its code and a title's weights, at
+full and at half size."""
 
 from __future__ import annotations
 
+import hashlib
 import pickle
+from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
+from edgecodec.encoder import code_search
+from edgecodec.encoder.adaptation import Adaptation, TitleFile
+from edgecodec.encoder.base_store import BaseStore
+from edgecodec.encoder.code_search import search_code
+from edgecodec.encoder.codecs import encoder_for
 from edgecodec.encoder.quality import psnr
 from edgecodec.encoder.resources import Resources
 from edgecodec.encoder.strategies import SETTING_STEP, StandardTrial
+from edgecodec.encoder.strategies import standard as standard_module
 from edgecodec.runtime.chunks import Chunk, Codec, StrategyId, pack_chunk
 from edgecodec.runtime.frames import PictureFormat
 from edgecodec.runtime.models import packaged_models, read_models
 from edgecodec.runtime.payloads import ClassicalBody, HybridBody, parse_body
 from edgecodec.runtime.records import FRAMING_BYTES
+from edgecodec.runtime.scene_code import SceneCode
 from edgecodec.runtime.scenes import SceneContext, decode_scene
+from edgecodec.runtime.template import read_template
+from edgecodec.runtime.title import TensorDelta, TitleWeights, fit_table, pack_title
 from edgecodec.runtime.upsample import Upsampling
 
 from .fakes import scene_of
@@ -32,6 +46,21 @@ def resources() -> Resources:
 @pytest.fixture(scope="module")
 def enhancer() -> str:
     return read_models(packaged_models("nano")).network("enhancer").model_id
+
+
+@pytest.fixture(scope="module")
+def generator_up() -> str:
+    return read_models(packaged_models("nano")).network("generator_up").model_id
+
+
+@pytest.fixture
+def free_codes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Searches codes as if their bits were nothing, so that even a tiny scene has one."""
+
+    def search(network, crops, base, bits):
+        return search_code(network, crops, base, 10**12)
+
+    monkeypatch.setattr(code_search, "search_code", search)
 
 
 def trial_of(codec: Codec, **more: object) -> StandardTrial:
@@ -53,10 +82,11 @@ def test_both_candidates_measure_what_the_player_shows(
         check_shown(each, scene, resources)
 
 
-def check_shown(made, scene, resources: Resources) -> None:
+def check_shown(made, scene, resources: Resources, titles=None) -> None:
     chunk = Chunk(0, 0, made.strategy, scene.pts, made.read_body())
     assert made.bits == 8 * (len(pack_chunk(chunk)) + FRAMING_BYTES)
-    shown = decode_scene(chunk, SceneContext(scene.format, resources.networks, threads=1))
+    context = SceneContext(scene.format, resources.networks, threads=1, titles=titles or {})
+    shown = decode_scene(chunk, context)
     frames = zip(scene.frames, shown, strict=True)
     measured = [psnr(a, b, scene.format.bit_depth).weighted for a, b in frames]
     assert list(made.frame_psnr) == measured
@@ -64,14 +94,14 @@ def check_shown(made, scene, resources: Resources) -> None:
 
 @pytest.mark.parametrize("depth", [8, 10])
 def test_half_the_samples_are_coded_and_the_player_doubles_them(
-    draw_planes, resources: Resources, enhancer: str, depth: int
+    draw_planes, resources: Resources, generator_up: str, depth: int
 ) -> None:
     picture = PictureFormat(LARGER.width, LARGER.height, depth)
     scene = scene_of(draw_planes(picture, 3), picture)
-    trial = trial_of(Codec.H265, upsampling=Upsampling.EIGHT_TAP, enhancer=enhancer)
+    trial = trial_of(Codec.H265, upsampling=Upsampling.EIGHT_TAP, enhancer=generator_up)
     assert trial.name == "h265 10-bit half"
     made = trial.encode(scene, 20.0, resources)
-    assert len(made) == (2 if depth == 8 else 1)
+    assert [each.strategy for each in made] == [StrategyId.CLASSICAL, StrategyId.HYBRID_SEMANTIC]
     for each in made:
         body = parse_body(each.strategy, each.read_body(), 3)
         assert isinstance(body, ClassicalBody | HybridBody)
@@ -98,17 +128,114 @@ def test_only_frames_that_gain_are_enhanced(
     assert simple.base == body.base
 
 
-def test_without_an_enhancer_or_with_ten_bits_there_is_one_candidate(
+def test_without_an_enhancer_there_is_one_candidate(draw_planes, resources: Resources) -> None:
+    scene = scene_of(draw_planes(SMALL, 2))
+    (made,) = trial_of(Codec.H264, adapt=Adaptation.CODE).encode(scene, 30.0, resources)
+    assert made.strategy is StrategyId.CLASSICAL
+    check_shown(made, scene, resources)
+
+
+def test_video_of_ten_bits_is_mended_in_ten_bits(
     draw_planes, resources: Resources, enhancer: str
 ) -> None:
-    scene = scene_of(draw_planes(SMALL, 2))
-    (made,) = trial_of(Codec.H264).encode(scene, 30.0, resources)
-    assert made.strategy is StrategyId.CLASSICAL
-    deep = scene_of(draw_planes(DEEP, 2), DEEP)
+    deep = scene_of(draw_planes(DEEP, 3), DEEP)
     trial = StandardTrial(Codec.H264, 10, "ultrafast", enhancer=enhancer)
-    (made,) = trial.encode(deep, 30.0, resources)
-    assert made.strategy is StrategyId.CLASSICAL
-    check_shown(made, deep, resources)
+    plain, mended = trial.encode(deep, 40.0, resources)
+    check_shown(plain, deep, resources)
+    check_shown(mended, deep, resources)
+    assert mended.strategy is StrategyId.HYBRID_SEMANTIC
+
+
+@pytest.mark.usefixtures("free_codes")
+@pytest.mark.parametrize("depth", [8, 10])
+def test_a_code_is_a_third_candidate_that_is_better(
+    draw_planes, resources: Resources, enhancer: str, depth: int
+) -> None:
+    picture = PictureFormat(LARGER.width, LARGER.height, depth)
+    scene = scene_of(draw_planes(picture, 4), picture)
+    trial = StandardTrial(Codec.H264, depth, "ultrafast", enhancer=enhancer, adapt=Adaptation.CODE)
+    plain, generic, coded = trial.encode(scene, 36.0, resources)
+    assert coded.strategy is StrategyId.HYBRID_SEMANTIC
+    assert coded.psnr > generic.psnr >= plain.psnr
+    assert coded.bits > generic.bits
+    check_shown(coded, scene, resources)
+    bodies = [parse_body(each.strategy, each.read_body(), 4) for each in (generic, coded)]
+    codes = [body.scene_code for body in bodies if isinstance(body, HybridBody)]
+    assert codes[0] is None
+    assert codes[1] is not None
+    assert codes[1].channels == 64
+
+
+def test_a_code_that_makes_it_worse_is_no_candidate(
+    draw_planes, resources: Resources, enhancer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extreme = SceneCode((191,) * 64, (255,) * 64)
+    monkeypatch.setattr(code_search, "search_code", lambda *_: extreme)
+    scene = scene_of(draw_planes(SMALL, 2))
+    trial = trial_of(Codec.H264, enhancer=enhancer, adapt=Adaptation.CODE)
+    made = trial.encode(scene, 24.0, resources)
+    assert len(made) == 2
+
+
+@pytest.mark.usefixtures("free_codes")
+def test_a_titles_weights_are_what_the_player_runs(
+    draw_planes, resources: Resources, enhancer: str, tmp_path: Path
+) -> None:
+    title = title_for(enhancer)
+    data = pack_title(title)
+    path = tmp_path / "own.title"
+    path.write_bytes(data)
+    own = TitleFile(path, hashlib.sha256(data).hexdigest())
+    scene = scene_of(draw_planes(SMALL, 3))
+    generic = trial_of(Codec.H264, enhancer=enhancer)
+    titled = trial_of(Codec.H264, enhancer=enhancer, title=own, adapt=Adaptation.CODE)
+    assert titled.name == "h264 8-bit title"
+    assert generic.encode(scene, 40.0, resources)[1].frame_psnr != (
+        titled.encode(scene, 40.0, resources)[1].frame_psnr
+    )
+    for made in titled.encode(scene, 40.0, resources)[1:]:
+        body = parse_body(made.strategy, made.read_body(), 3)
+        assert isinstance(body, HybridBody)
+        assert body.title == 0
+        check_shown(made, scene, resources, {0: title})
+
+
+def title_for(model_id: str) -> TitleWeights:
+    """Biases of the head that are a little off: brightness changes."""
+    template = read_template(read_models(packaged_models("nano")).network("enhancer"))
+    deltas = [TensorDelta(0, 0, np.zeros(each.values.size, np.int8)) for each in template.tensors]
+    symbols = np.full(template.tensors[-1].values.size, 4, np.int8)
+    deltas[-1] = TensorDelta(10, fit_table(symbols), symbols)
+    return TitleWeights(model_id, tuple(deltas))
+
+
+def test_trials_that_differ_above_the_layer_share_it(
+    draw_planes, enhancer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encodes: list[Codec] = []
+
+    def counted(codec: Codec):
+        encodes.append(codec)
+        return encoder_for(codec)
+
+    monkeypatch.setattr(standard_module, "encoder_for", counted)
+    resources = Resources(1, BaseStore(tmp_path))
+    scene = replace(scene_of(draw_planes(SMALL, 3)), digest="a scene")
+    simple = trial_of(Codec.H264)
+    (alone,) = simple.encode(scene, 30.0, resources)
+    shared = replace(simple, enhancer=enhancer).encode(scene, 30.0, resources)
+    assert shared[0] == alone
+    assert len(encodes) == 1
+    simple.encode(scene, 30.25, resources)
+    simple.encode(scene.head(2), 30.0, resources)
+    replace(simple, preset="superfast").encode(scene, 30.0, resources)
+    replace(simple, upsampling=Upsampling.EIGHT_TAP).encode(scene, 30.0, resources)
+    simple.encode(replace(scene, digest="another"), 30.0, resources)
+    assert len(encodes) == 6
+    nameless = replace(scene, digest="")
+    simple.encode(nameless, 30.0, resources)
+    simple.encode(nameless, 30.0, resources)
+    assert len(encodes) == 8
 
 
 @pytest.mark.parametrize("codec", Codec)
@@ -141,3 +268,12 @@ def test_trials_are_values_that_travel(enhancer: str) -> None:
     assert again == trial
     assert repr(again) == repr(trial)
     assert repr(trial) != repr(trial_of(Codec.VVC, enhancer=enhancer))
+    coded = replace(trial, adapt=Adaptation.CODE)
+    assert repr(coded) != repr(trial)
+    # Weights are told apart by what they are, wherever they lie.
+    here, there, other = (
+        replace(trial, title=TitleFile(Path(place), digest))
+        for place, digest in (("a", "1"), ("b", "1"), ("a", "2"))
+    )
+    assert repr(here) == repr(there)
+    assert repr(here) != repr(other)

@@ -5,18 +5,20 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from edgecodec.encoder import Effort
 from edgecodec.encoder import ways as ways_module
+from edgecodec.encoder.adaptation import Adaptation
 from edgecodec.encoder.strategies import LatentTrial, ProceduralTrial, StandardTrial
 from edgecodec.encoder.ways import STRATEGIES, Ways, check_device, ways
 from edgecodec.runtime.chunks import Codec, StrategyId
 from edgecodec.runtime.errors import ModelError, ProviderError, UnsupportedError
 from edgecodec.runtime.frames import PictureFormat
-from edgecodec.runtime.models import packaged_models, read_models
+from edgecodec.runtime.models import ModelFolder, packaged_models, read_models
 from edgecodec.runtime.upsample import Upsampling
 
 SMALL = PictureFormat(96, 64)
@@ -32,8 +34,10 @@ def make(
     codecs: Sequence[Codec] = (Codec.AV1, Codec.H265, Codec.H264, Codec.VVC),
     effort: Effort = Effort.FAST,
     tier: str = "nano",
+    sizes: Sequence[str] = ("full", "half"),
+    adaptation: Adaptation = Adaptation.NONE,
 ) -> Ways:
-    return ways(strategies, codecs, effort, tier, "cpu", picture)
+    return ways(strategies, codecs, effort, tier, "cpu", picture, sizes, adaptation)
 
 
 def names(made: Ways) -> list[str]:
@@ -71,6 +75,109 @@ def test_none_named_means_all_and_several_are_one_encode_each() -> None:
     assert both.wanted == {StrategyId.CLASSICAL, StrategyId.HYBRID_SEMANTIC}
     assert names(both) == FULL_DEPTHS
     assert all(each.enhancer for each in standard(both))
+
+
+def model_id(network: str, tier: str = "nano") -> str:
+    return read_models(packaged_models(tier)).network(network).model_id
+
+
+@pytest.mark.parametrize("tier", ["nano", "edge"])
+def test_each_size_is_mended_by_a_network_of_its_own(tier: str) -> None:
+    for each in standard(make("hybrid_semantic", picture=LARGE, tier=tier)):
+        whole = each.upsampling is Upsampling.NONE
+        assert each.enhancer == model_id("enhancer" if whole else "generator_up", tier)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [
+        (("full",), {Upsampling.NONE}),
+        (("half",), {Upsampling.EIGHT_TAP}),
+        (("half", "full"), {Upsampling.NONE, Upsampling.EIGHT_TAP}),
+    ],
+)
+def test_only_the_sizes_that_are_allowed_are_tried(
+    sizes: tuple[str, ...], expected: set[Upsampling]
+) -> None:
+    made = make(picture=LARGE, sizes=sizes)
+    assert {each.upsampling for each in standard(made)} == expected
+    assert made.wanted == frozenset(StrategyId)
+
+
+def test_sizes_that_leave_nothing_are_refused_with_the_reason() -> None:
+    with pytest.raises(UnsupportedError, match=r"^classical: only sides of 128 or more"):
+        make("classical", sizes=("half",))
+    with pytest.raises(UnsupportedError, match="unknown size 'third': choose one of full, half"):
+        make(sizes=("third",))
+    assert names(make(sizes=("half",))) == ["procedural", *LATENT]
+
+
+@pytest.mark.parametrize("adaptation", Adaptation)
+def test_codes_are_searched_where_a_network_runs_and_they_are_wanted(
+    adaptation: Adaptation,
+) -> None:
+    searched = adaptation is not Adaptation.NONE
+    for each in standard(make(picture=LARGE, adaptation=adaptation)):
+        assert each.adapt.codes == searched
+        assert each.title is None
+    plain = standard(make("classical", picture=LARGE, adaptation=adaptation))
+    assert not any(each.adapt.codes for each in plain)
+
+
+@pytest.fixture
+def without(monkeypatch: pytest.MonkeyPatch):
+    """`without(*names)`: from then on no tier has these networks."""
+
+    def drop(*dropped: str) -> None:
+        def fewer(folder: Path) -> ModelFolder:
+            models = read_models(folder)
+            kept = tuple(each for each in models.networks if each.name not in dropped)
+            return replace(models, networks=kept)
+
+        monkeypatch.setattr(ways_module, "read_models", fewer)
+
+    return drop
+
+
+@pytest.mark.parametrize(
+    ("missing", "mended"),
+    [("enhancer", Upsampling.EIGHT_TAP), ("generator_up", Upsampling.NONE)],
+)
+def test_a_size_without_its_network_stays_classical(
+    without, missing: str, mended: Upsampling
+) -> None:
+    without(missing)
+    both = make("classical", "hybrid_semantic", picture=LARGE)
+    assert {each.upsampling for each in standard(both)} == set(Upsampling)
+    assert {each.upsampling for each in standard(both) if each.enhancer} == {mended}
+    (note,) = both.notes
+    assert note.startswith("hybrid_semantic: ")
+    assert f"no network {missing}" in note
+    only = make("hybrid_semantic", picture=LARGE)
+    assert {each.upsampling for each in standard(only)} == {mended}
+
+
+def test_without_either_network_there_is_no_mending(without) -> None:
+    without("enhancer", "generator_up")
+    made = make(picture=LARGE)
+    assert StrategyId.HYBRID_SEMANTIC not in made.wanted
+    assert len(made.notes) == 2
+    with pytest.raises(ModelError, match="no network enhancer"):
+        make("classical", "hybrid_semantic", picture=LARGE)
+
+
+def test_a_tier_that_mends_and_has_no_latents(without) -> None:
+    without("iframe_decoder", "generator_p", "generator_b")
+    made = make()
+    assert {*made.wanted} == {
+        StrategyId.CLASSICAL,
+        StrategyId.HYBRID_SEMANTIC,
+        StrategyId.PROCEDURAL,
+    }
+    (note,) = made.notes
+    assert note.startswith("semantic_latent, i_frame_interpolation: ")
+    with pytest.raises(ModelError, match="iframe_decoder"):
+        make("semantic_latent")
 
 
 @pytest.mark.parametrize("picture", [SMALL, LARGE, DEEP], ids=["small", "large", "deep"])
@@ -116,26 +223,27 @@ def test_video_of_ten_bits_is_coded_in_ten_bits_by_every_codec(codec: Codec) -> 
     assert [(each.codec, each.bit_depth) for each in made] == [(codec, 10)]
 
 
-def test_ten_bits_leave_what_needs_no_network() -> None:
+def test_ten_bits_leave_out_the_latents() -> None:
     made = make(picture=DEEP)
-    assert made.wanted == {StrategyId.CLASSICAL, StrategyId.PROCEDURAL}
-    assert {each.enhancer for each in standard(made)} == {""}
+    assert made.wanted == {
+        StrategyId.CLASSICAL,
+        StrategyId.HYBRID_SEMANTIC,
+        StrategyId.PROCEDURAL,
+    }
+    assert {each.enhancer for each in standard(made)} == {model_id("enhancer")}
     assert not [each for each in made.trials if isinstance(each, LatentTrial)]
     (note,) = made.notes
-    assert note.startswith("semantic_latent, i_frame_interpolation, hybrid_semantic: ")
+    assert note.startswith("semantic_latent, i_frame_interpolation: ")
     assert "the source has 10" in note
     named = make("classical", "semantic_latent", picture=DEEP)
     assert named.wanted == {StrategyId.CLASSICAL}
     assert named.notes[0].startswith("semantic_latent: ")
 
 
-@pytest.mark.parametrize("strategies", [("hybrid_semantic",), LATENT], ids=["hybrid", "latents"])
-def test_ten_bits_with_networks_alone_are_refused_with_what_to_do(
-    strategies: tuple[str, ...],
-) -> None:
+def test_ten_bits_in_latents_alone_are_refused_with_what_to_do() -> None:
     with pytest.raises(UnsupportedError, match="networks take 8 bits") as raised:
-        make(*strategies, picture=DEEP)
-    assert str(raised.value).startswith(", ".join(strategies))
+        make(*LATENT, picture=DEEP)
+    assert str(raised.value).startswith(", ".join(LATENT))
     assert "--strategy classical" in str(raised.value)
 
 
@@ -177,7 +285,7 @@ def test_no_codec_at_all_is_refused_where_one_is_needed(strategies: tuple[str, .
 
 def test_auto_without_codecs_and_networks_is_refused_by_its_name() -> None:
     with pytest.raises(UnsupportedError, match=r"^auto: no standard codec is allowed"):
-        make(codecs=(), picture=DEEP)
+        make(codecs=(), tier="huge")
 
 
 def test_a_device_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

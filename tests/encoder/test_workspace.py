@@ -9,14 +9,14 @@ from edgecodec.encoder.workspace import Workspace
 from edgecodec.runtime.errors import UnsupportedError
 
 
-def test_trials_outlive_an_encode_and_frames_do_not(tmp_path: Path) -> None:
+def test_trials_and_layers_outlive_an_encode_and_frames_do_not(tmp_path: Path) -> None:
     output = tmp_path / "out.ecv"
     workspace = Workspace(output)
     assert workspace.folder == tmp_path / "out.ecv.parts"
-    for name in ("a.trial", "scene-000000.raw", "scene-000001.partial"):
+    for name in ("a.trial", "b.base", "scene-000000.raw", "scene-000001.partial"):
         (workspace.folder / name).write_bytes(b"x")
     again = Workspace(output)
-    assert [path.name for path in again.folder.iterdir()] == ["a.trial"]
+    assert {path.name for path in again.folder.iterdir()} == {"a.trial", "b.base"}
     again.remove()
     assert list(tmp_path.iterdir()) == []
 

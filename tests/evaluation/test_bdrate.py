@@ -35,6 +35,25 @@ def test_a_quality_gain_becomes_a_rate_saving() -> None:
     assert result.overlap == pytest.approx((41 - 31.5) / 11)
 
 
+@pytest.mark.parametrize("method", ["akima", "pchip"])
+@pytest.mark.parametrize("gain", [0.01, 0.03, 0.1])
+@pytest.mark.parametrize("rate", [1.0, 1.005, 1.25])
+def test_small_gains_are_found_on_a_bent_curve(method: str, gain: float, rate: float) -> None:
+    """Nearly the same encodes, a little better: with as many bits, with a little more for what
+    makes them better, and at other settings."""
+
+    def quality(mbps: float) -> float:
+        x = math.log(mbps)
+        return 36 + 3.6 * x - 0.35 * x * x + 0.12 * math.sin(2.1 * x)
+
+    rates = (0.08, 0.2, 0.5, 1.3, 3.2)
+    base = [RatePoint(each, quality(each)) for each in rates]
+    better = [RatePoint(rate * each, quality(rate * each / (1 - gain))) for each in rates]
+    result = bd_rate(base, better, method)  # type: ignore[arg-type]
+    assert result.percent == pytest.approx(-100 * gain, abs=0.05)
+    assert result.is_covered
+
+
 def test_a_narrow_overlap_is_flagged() -> None:
     result = bd_rate(curve(), curve(offset=6))
     assert not result.is_covered

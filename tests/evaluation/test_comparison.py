@@ -21,6 +21,7 @@ from edgecodec.evaluation.evaluation_results import (
 from edgecodec.evaluation.evaluation_tables import (
     choice_table,
     clip_tables,
+    every_clip_table,
     mean_tables,
     notes,
     percent_text,
@@ -63,6 +64,21 @@ def system(
     return SystemResult(name, kind, points)
 
 
+def enhanced(base: SystemResult, name: str, y: float, u: float, v: float) -> SystemResult:
+    """The same encodes with so many dB more of each plane; 3 dB are worth twice the rate."""
+    points = tuple(
+        replace(
+            each,
+            psnr=each.psnr + (6 * y + u + v) / 8,
+            psnr_y=each.psnr_y + y,
+            psnr_u=each.psnr_u + u,
+            psnr_v=each.psnr_v + v,
+        )
+        for each in base.points
+    )
+    return SystemResult(name, SystemKind.EDGECODEC, points)
+
+
 def clip(name: str, *systems: SystemResult) -> ClipResult:
     return ClipResult(name, "0" * 64, 1280, 720, 8, 60, 30.0, systems)
 
@@ -72,7 +88,7 @@ def evaluation() -> Evaluation:
     ours = SystemKind.EDGECODEC
     auto = system("auto", 0.5, ours)
     chosen = (
-        SceneChoice("classical", "av1", "av1 10-bit", "slow", 2, 40),
+        SceneChoice("hybrid_semantic", "av1", "av1 10-bit", "slow", 2, 40, "code"),
         SceneChoice("procedural", "", "", "static", 1, 20),
     )
     first = replace(auto.points[0], scenes=chosen, trial_encodes=8, kept_trials=2)
@@ -100,7 +116,9 @@ def percents(comparison: Comparison, metric: str) -> dict[tuple[str, str, str], 
     }
 
 
-@pytest.mark.parametrize("metric", ["psnr", "ssim", "vmaf", "vmaf_neg"])
+@pytest.mark.parametrize(
+    "metric", ["psnr", "psnr_y", "psnr_u", "psnr_v", "chroma", "ssim", "vmaf", "vmaf_neg"]
+)
 def test_ours_stand_against_every_codec_and_these_against_x265(
     evaluation: Evaluation, metric: str
 ) -> None:
@@ -125,6 +143,54 @@ def test_one_reference_may_be_named(evaluation: Evaluation) -> None:
         ("x265", "auto"),
     }
     assert percents(comparison, "psnr")["one.mp4", "x265", "auto"] == pytest.approx(100.0)
+    assert comparison.only_reference() == "auto"
+    assert compare(evaluation).only_reference() is None
+
+
+def test_each_plane_has_its_own_figure() -> None:
+    base = system("base", 1.0, SystemKind.EDGECODEC)
+    ours = enhanced(base, "base + network", y=0.05, u=0.3, v=0.1)
+    comparison = compare(Evaluation((clip("one", base, ours),)), "base")
+    found = {metric: percent for metric, percent in _of(comparison).items() if "vmaf" not in metric}
+
+    def saved(db: float) -> float:
+        return 100 * (2 ** (-db / 3) - 1)
+
+    assert found == pytest.approx(
+        {
+            "psnr": saved((6 * 0.05 + 0.3 + 0.1) / 8),
+            "psnr_y": saved(0.05),
+            "psnr_u": saved(0.3),
+            "psnr_v": saved(0.1),
+            "chroma": saved(0.2),
+            "ssim": 0.0,
+        },
+        abs=1e-6,
+    )
+
+
+def _of(comparison: Comparison) -> dict[str, float | None]:
+    return {each.metric: each.percent for each in comparison.results}
+
+
+def test_one_reference_has_its_metrics_side_by_side(facts: RunFacts) -> None:
+    base = system("base", 1.0, SystemKind.EDGECODEC)
+    ours = enhanced(base, "base + network", y=0.05, u=0.3, v=0.1)
+    evaluation = Evaluation((clip("one", base, ours), clip("two", base, ours)))
+    comparison = compare(evaluation, "base")
+    shown = ("PSNR (6Y+U+V)/8", "PSNR Y", "PSNR chroma (U+V)/2", "SSIM (dB)", "VMAF")
+    figures = ("-2.00 %", "-1.15 %", "-4.52 %", "+0.00 %", "+0.00 %")
+    (mean,) = mean_tables(comparison)
+    assert mean.title == "Mean BD-rate against base"
+    assert mean.headings == ("mean BD-rate", *shown)
+    assert mean.rows == (("base + network", *figures),)
+    (each,) = every_clip_table(evaluation, comparison)
+    assert each.title == "base + network: BD-rate against base"
+    assert each.headings == ("clip", *shown)
+    assert each.rows == (("one", *figures), ("two", *figures))
+    text = evaluation_markdown(evaluation, comparison, facts)
+    assert "### Mean BD-rate against base" in text
+    assert "| two | -2.00 % | -1.15 % | -4.52 % |" in text
 
 
 def test_means_are_over_the_clips_that_have_a_figure(evaluation: Evaluation) -> None:
@@ -183,7 +249,10 @@ def test_a_metric_that_was_not_measured_everywhere_is_not_compared() -> None:
     auto = system("auto", 0.5, SystemKind.EDGECODEC)
     bare = replace(auto, points=tuple(replace(p, vmaf=None, vmaf_neg=None) for p in auto.points))
     comparison = compare(Evaluation((clip("one", system("x265", 1.0), bare),)))
-    assert [metric.name for metric in comparison.metrics()] == ["psnr", "ssim"]
+    names = [metric.name for metric in comparison.metrics()]
+    assert names == ["psnr", "psnr_y", "psnr_u", "psnr_v", "chroma", "ssim"]
+    shown = [metric.name for metric in comparison.table_metrics()]
+    assert shown == ["psnr", "psnr_y", "chroma", "ssim"]
 
 
 def test_the_worst_reference_is_found(evaluation: Evaluation) -> None:
@@ -206,8 +275,8 @@ def test_tables_hold_the_figures(evaluation: Evaluation) -> None:
     choices = choice_table(evaluation)
     assert choices is not None
     assert choices.rows == (
-        ("auto", "classical", "av1 10-bit", "slow", "2", "67 %"),
-        ("auto", "procedural", "–", "static", "1", "33 %"),  # noqa: RUF001
+        ("auto", "hybrid_semantic", "av1 10-bit", "code", "slow", "2", "67 %"),
+        ("auto", "procedural", "–", "–", "static", "1", "33 %"),  # noqa: RUF001
     )
     speeds = {row[0]: row[1:] for row in speed_table(evaluation).rows}
     assert speeds["auto"] == ("10", "10.00", "100.0", "8.0", "25 %")
@@ -241,7 +310,7 @@ def test_csv_files_are_complete(evaluation: Evaluation) -> None:
         == ("mean", "psnr", "auto", "x265")
     ]
     assert float(mean["percent"]) == pytest.approx(-35.0)
-    assert len(rates) == 4 * 3 * 3
+    assert len(rates) == 8 * 3 * 3
 
 
 def test_all_files_are_written(evaluation: Evaluation, facts: RunFacts, tmp_path: Path) -> None:
@@ -261,7 +330,7 @@ def test_all_files_are_written(evaluation: Evaluation, facts: RunFacts, tmp_path
     first = results["clips"][0]
     assert first["systems"][2]["points"][0]["scenes"][0]["way"] == "av1 10-bit"
     assert first["seconds"] == 2.0
-    assert len(results["bd_rates"]) == 24
+    assert len(results["bd_rates"]) == 8 * 6
     text = (folder / "results.md").read_text(encoding="utf-8")
     assert "| two \\| 2.mp4 | -60.00 % | -20.00 % | -20.00 % (x265) |" in text
     assert "edgecodec evaluate x" in text

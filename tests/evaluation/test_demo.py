@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import subprocess
 import sys
@@ -21,20 +20,14 @@ from edgecodec.evaluation.streams import play_stream, video_bytes
 from edgecodec.runtime.frames import Planes
 from edgecodec.runtime.y4m import write_y4m_frame, write_y4m_header
 
-DEMO = Path(__file__).parents[2] / "examples" / "demo.py"
+from .scripts import load_script
+
 CRF = {"0.1M": 36, "0.2M": 30, "0.4M": 24}
 
 
 @pytest.fixture(scope="module")
 def demo() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("edgecodec_demo", DEMO)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    # Dataclasses look their module up by name.
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return load_script("examples/demo.py")
 
 
 @dataclass

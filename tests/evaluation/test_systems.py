@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from edgecodec.encoder.adaptation import Adaptation
 from edgecodec.encoder.api import EncodeOptions, ProgressCallback
 from edgecodec.encoder.effort import Effort, Search
 from edgecodec.encoder.report import EncodeProgress, EncodeReport, SceneReport
@@ -27,7 +28,9 @@ from edgecodec.evaluation.systems import ANCHORS, LADDERS, AnchorEncoding, ancho
 from edgecodec.runtime.container import Codec
 
 
-def scene(strategy: str, codec: str | None, way: str, frames: int) -> SceneReport:
+def scene(
+    strategy: str, codec: str | None, way: str, frames: int, adaptation: str = ""
+) -> SceneReport:
     return SceneReport(
         start=0.0,
         frames=frames,
@@ -37,6 +40,7 @@ def scene(strategy: str, codec: str | None, way: str, frames: int) -> SceneRepor
         psnr=40.0,
         setting=30.0,
         enhanced_frames=0,
+        adaptation=adaptation,
         trials=(),
         skipped=(),
         scene_class="slow",
@@ -59,6 +63,7 @@ def report(scenes: tuple[SceneReport, ...], trials: int, encode_fps: float) -> E
         target_met=None,
         scenes=scenes,
         trial_encodes=trials,
+        title_bytes=1234,
         note="near enough",
     )
 
@@ -153,11 +158,21 @@ def test_a_change_of_code_or_options_makes_another_point(monkeypatch: pytest.Mon
         replace(options, effort=Effort.HIGH),
         replace(options, search=Search.EXHAUSTIVE),
         replace(options, codecs=(Codec.AV1,)),
+        replace(options, sizes=("full",)),
+        replace(options, adapt=Adaptation.NONE),
+        replace(options, adapt=Adaptation.CODE),
+        replace(options, title_steps=17),
     ]
     identities = [EdgecodecEncoding(each).identity() for each in (options, *others)]
     # Where trials are kept, and how the work is shared out, changes nothing.
     same = replace(options, cache=Path("elsewhere"), jobs=7, threads=9)
     assert EdgecodecEncoding(same).identity() == identities[0]
+    # What the effort means anyway is the same when it is said; steps count only where some are run.
+    said = replace(options, adapt=Adaptation.TITLE, title_steps=options.tuning.steps)
+    assert EdgecodecEncoding(said).identity() == identities[0]
+    codes = replace(options, adapt=Adaptation.CODE)
+    more = replace(codes, title_steps=17)
+    assert EdgecodecEncoding(more).identity() == EdgecodecEncoding(codes).identity()
     monkeypatch.setattr(edgecodec_module, "_code_digest", lambda: "other code")
     identities.append(encoding.identity())
     assert all(identities.count(identity) == 1 for identity in identities)
@@ -182,11 +197,26 @@ def test_a_system_is_named_with_its_options(tmp_path: Path) -> None:
     assert encode.options.search is Search.EXHAUSTIVE
     assert encode.options.codecs == (Codec.AV1, Codec.VVC)
 
+    (fitted,) = edgecodec_system(
+        "auto:strategies=hybrid_semantic:sizes=half+full:adapt=title:title-steps=250:tier=edge",
+        [QualityTarget(40.0)],
+    ).encodes
+    assert isinstance(fitted, EdgecodecEncoding)
+    assert fitted.options.strategies == ("hybrid_semantic",)
+    assert fitted.options.sizes == ("half", "full")
+    assert fitted.options.adapt is Adaptation.TITLE
+    assert fitted.options.title_steps == 250
+    assert fitted.options.tier == "edge"
+
     for wrong, why in (
         ("magic", "no system is called 'magic'"),
         ("auto:effort=great", "'great' is no effort"),
         ("auto:codecs=mpeg2", "'mpeg2' is no codecs"),
-        ("auto:colour=red", "'colour' is no option"),
+        ("auto:colour=red", "'colour' is no option of a system: known are effort, search"),
+        ("auto:sizes=quarter", "'quarter' is no sizes"),
+        ("auto:adapt=all", "'all' is no adapt"),
+        ("auto:title-steps=0", "'0' is no title-steps"),
+        ("auto:title-steps=many", "'many' is no title-steps"),
     ):
         with pytest.raises(ValueError, match=why):
             edgecodec_system(wrong)
@@ -197,7 +227,7 @@ def test_our_streams_are_encoded_played_and_weighed(
 ) -> None:
     trials = tmp_path / "trials"
     trials.mkdir()
-    (trials / "older").touch()
+    (trials / "older.trial").touch()
     seen: list[EncodeOptions] = []
 
     def encode(
@@ -205,7 +235,8 @@ def test_our_streams_are_encoded_played_and_weighed(
     ) -> EncodeReport:
         seen.append(options)
         progress(EncodeProgress("trials", 0.25))
-        (trials / "newer").touch()
+        for kept in ("newer.trial", "newer.base", "newer.title"):
+            (trials / kept).touch()
         write_stream(output, 30)
         return report((scene("classical", "h264", "h264 8-bit", 12),), 4, 7.5)
 
@@ -219,6 +250,7 @@ def test_our_streams_are_encoded_played_and_weighed(
     assert coded.decode_fps > 0
     assert (coded.trial_encodes, coded.kept_trials) == (4, 3)
     assert coded.note == "near enough"
+    assert coded.title_bytes == 1234
     assert coded.scenes == (SceneChoice("classical", "h264", "h264 8-bit", "slow", 1, 12),)
     assert 30 < measure_sequence(small_clip.frames, coded.frames()).psnr.weighted < 50
 
@@ -228,8 +260,12 @@ def test_scenes_are_counted_by_how_they_were_coded() -> None:
         scene("classical", "av1", "av1 10-bit", 20),
         scene("procedural", None, "", 50),
         scene("classical", "av1", "av1 10-bit", 25),
+        scene("hybrid_semantic", "av1", "av1 10-bit", 30, "code"),
+        scene("hybrid_semantic", "av1", "av1 10-bit", 10),
     )
     assert scene_choices(scenes) == (
         SceneChoice("procedural", "", "", "slow", 1, 50),
         SceneChoice("classical", "av1", "av1 10-bit", "slow", 2, 45),
+        SceneChoice("hybrid_semantic", "av1", "av1 10-bit", "slow", 1, 30, "code"),
+        SceneChoice("hybrid_semantic", "av1", "av1 10-bit", "slow", 1, 10),
     )

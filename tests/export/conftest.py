@@ -49,7 +49,7 @@ def exported(
     weights: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> tuple[Path, Manifest]:
-    """All four networks as INT8 graphs of dynamic size, their float graphs beside them."""
+    """All networks as INT8 graphs of dynamic size, their float graphs beside them."""
     folder = tmp_path_factory.mktemp("exported") / "models"
     with without_onnxsim():
         manifest = export_networks(ExportOptions(folder, weights=weights, keep_float=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -14,6 +15,7 @@ import onnx
 import onnxruntime as ort
 import pytest
 from edgecodec.decoder import build, load, network_names, spec
+from edgecodec.decoder.networks import PER_SCENE
 from edgecodec.export import (
     ExportOptions,
     LossSample,
@@ -22,19 +24,29 @@ from edgecodec.export import (
     Precision,
     Progress,
     Size,
-    enhancer_samples,
+    base_samples,
     export_networks,
     plan_export,
 )
 from edgecodec.export.placement import measure_placement, require_integer_kernels
+from edgecodec.export.sizes import port_shape
 from edgecodec.runtime.errors import ExportError, GateError, ModelError, UnsupportedError
+from edgecodec.runtime.models import read_models
+from edgecodec.runtime.template import read_template
 from safetensors.torch import save_file
+from torch import nn
 
 Texture = Callable[[Path, int, tuple[int, int]], Path]
 Without = Callable[[], AbstractContextManager[None]]
 
 BYTE_MOVERS = {"Transpose", "DepthToSpace"}
-CONVOLUTIONS = {"iframe_decoder": 5, "generator_p": 7, "generator_b": 7, "enhancer": 4}
+CONVOLUTIONS = {
+    "iframe_decoder": 5,
+    "generator_p": 7,
+    "generator_b": 7,
+    "generator_up": 4,
+    "enhancer": 4,
+}
 
 
 @pytest.mark.parametrize("name", network_names())
@@ -63,12 +75,11 @@ def test_int8_follows_float_at_a_size_of_its_own(
     folder, _ = exported
     network = spec(name, "nano")
     random = np.random.default_rng(5)
-    cells = {port.stride: (48 // port.stride, 80 // port.stride) for port in network.inputs}
     inputs = {
         port.name: random.integers(
             port.zero_point - 24 if port.zero_point else 0,
             port.zero_point + 24 if port.zero_point else 256,
-            (1, port.channels, *cells[port.stride]),
+            port_shape(port, network, Size(80, 48)),
         ).astype(np.uint8)
         for port in network.inputs
     }
@@ -85,7 +96,8 @@ def test_int8_follows_float_at_a_size_of_its_own(
         assert actual.dtype == np.uint8
         levels = np.clip(np.rint(expected / port.scale) + port.zero_point, 0, 255)
         assert levels.std() > 1
-        assert np.abs(actual - levels).mean() < 1
+        # Levels of a residual are quarters of a grey level.
+        assert np.abs(actual - levels).mean() < (2 if port.name == "residual_out" else 1)
 
 
 def test_the_manifest_says_what_the_folder_holds(
@@ -118,7 +130,50 @@ def test_the_manifest_says_what_the_folder_holds(
         for port, tensor in zip((*entry.inputs, *entry.outputs), tensors, strict=True):
             assert port.name == tensor.name
             assert tensor.type == "tensor(uint8)"
-            assert port.shape == (1, tensor.shape[1], None, None)
+            once = port.stride == PER_SCENE
+            assert port.shape == (1, tensor.shape[1], *((1, 1) if once else (None, None)))
+
+
+def test_networks_that_adapt_have_their_integers_beside_them(
+    exported: tuple[Path, Manifest],
+) -> None:
+    folder, manifest = exported
+    written = json.loads((folder / "manifest.json").read_text())["networks"]
+    for entry, data in zip(manifest.networks, written, strict=True):
+        if entry.name not in ("enhancer", "generator_up"):
+            assert entry.template is None
+            assert "template" not in data
+            continue
+        assert entry.template is not None
+        assert data["template"] == {
+            "file": f"{entry.name}.template.npz",
+            "sha256": hashlib.sha256((folder / entry.template.file).read_bytes()).hexdigest(),
+        }
+        graph = onnx.load(folder / entry.file).graph
+        initializers = {i.name: onnx.numpy_helper.to_array(i) for i in graph.initializer}
+        module = build(entry.name, "nano")
+        layers = [name for name, part in module.named_modules() if isinstance(part, nn.Conv2d)]
+        parts = [f"{layer}.{part}" for layer in layers for part in ("weight", "bias")]
+        with np.load(folder / entry.template.file, allow_pickle=False) as arrays:
+            assert arrays.files == [
+                f"{part}_quantized{suffix}" for part in parts for suffix in ("", ".scale")
+            ]
+            for part in parts:
+                integers, scale = (arrays[f"{part}_quantized{s}"] for s in ("", ".scale"))
+                assert integers.dtype == (np.int8 if part.endswith("weight") else np.int32)
+                np.testing.assert_array_equal(integers, initializers[f"{part}_quantized"])
+                assert (scale.dtype, scale.shape) == (np.float32, integers.shape[:1])
+                np.testing.assert_array_equal(scale, initializers[f"{part}_scale"])
+
+
+def test_the_manifest_reads_as_it_was_written(exported: tuple[Path, Manifest]) -> None:
+    folder, manifest = exported
+    assert Manifest.load(folder) == manifest
+    players = {entry.name: entry for entry in read_models(folder).networks}
+    for network in manifest.networks:
+        if network.template is not None:
+            template = read_template(players[network.name])
+            assert [t.values.size for t in template.tensors][-1] == 24
 
 
 def test_the_same_weights_give_the_same_bytes(
@@ -128,16 +183,17 @@ def test_the_same_weights_give_the_same_bytes(
     tmp_path: Path,
 ) -> None:
     folder, manifest = exported
-    options = ExportOptions(tmp_path / "again", networks=("generator_p",), weights=weights)
+    options = ExportOptions(
+        tmp_path / "again", networks=("generator_p", "enhancer"), weights=weights
+    )
     with without_onnxsim():
-        (again,) = export_networks(options).networks
-    first = next(n for n in manifest.networks if n.name == "generator_p")
-    assert again.sha256 == first.sha256
-    assert sorted(p.name for p in (tmp_path / "again").iterdir()) == [
-        "generator_p.onnx",
-        "manifest.json",
-    ]
-    assert (folder / first.file).read_bytes() == (tmp_path / "again" / again.file).read_bytes()
+        again = export_networks(options).networks
+    first = {network.name: network for network in manifest.networks}
+    assert [network.sha256 for network in again] == [first[n.name].sha256 for n in again]
+    made = sorted(p.name for p in (tmp_path / "again").iterdir())
+    assert made == ["enhancer.onnx", "enhancer.template.npz", "generator_p.onnx", "manifest.json"]
+    for name in made[:-1]:
+        assert (folder / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +205,7 @@ def fixed_size(
 ) -> tuple[ExportOptions, list[LossSample], list[Progress]]:
     """The enhancer at 70x50, measured on a clip that is wider and less high."""
     folder = tmp_path_factory.mktemp("fixed")
-    samples = enhancer_samples([moving_texture(folder / "clip.mp4", 12, (96, 48))])
+    samples = base_samples("enhancer", [moving_texture(folder / "clip.mp4", 12, (96, 48))])
     options = ExportOptions(
         folder / "models",
         networks=("enhancer",),
@@ -204,17 +260,22 @@ def test_progress_names_every_stage_and_ends_before_one(
 def test_a_loss_above_the_gate_is_published_only_on_demand(
     without_onnxsim: Without, weights: Path, exported: tuple[Path, Manifest], tmp_path: Path
 ) -> None:
-    frame = np.random.default_rng(0).integers(0, 256, (1, 24, 8, 8), dtype=np.uint8)
+    random = np.random.default_rng(0)
+    frame = random.integers(0, 256, (1, 24, 8, 8), dtype=np.uint8)
+    base = random.integers(0, 1024, frame.shape, dtype=np.uint16)
     condition = np.zeros((1, 2, 8, 8), np.uint8)
 
     def samples(network: str) -> Sequence[LossSample]:
         inputs = {"prev": frame, "cur": frame, "next": frame, "condition": condition}
         # The source is what float gives, so any rounding of INT8 is a loss.
         real = {n: a.astype(np.float32) / np.float32(255) for n, a in inputs.items()}
+        code = np.ones((1, 64, 1, 1), np.float32)
         session = ort.InferenceSession(exported[0] / "enhancer.fp32.onnx")
-        (fp32,) = session.run(["frame_out"], real)
-        target = np.clip(np.rint(fp32 * 255), 0, 255).astype(np.uint8)
-        return [LossSample("exact", inputs, target)]
+        (fp32,) = session.run(["residual_out"], real | {"gain": code, "bias": 0 * code})
+        residual = np.clip(np.rint(fp32 * (4 * 255)), -128, 127)
+        source = (np.clip(base + residual, 0, 1023).astype(np.uint16) + 2) >> 2
+        target = np.minimum(source, 255).astype(np.uint8)
+        return [LossSample("exact", inputs, target, base)]
 
     kept = ExportOptions(
         tmp_path / "models",

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from edgecodec.decoder.networks import PortSpec, build, network_names, spec
+from edgecodec.decoder.networks import PER_SCENE, PortSpec, build, network_names, spec
+from edgecodec.export.sizes import Size, port_shape
 
 TIER = "nano"
 
@@ -15,24 +16,25 @@ TIER = "nano"
 def export_onnx(name: str, file: Path) -> None:
     """Network `name` as a float graph whose height and width are dynamic."""
     network = spec(name, TIER)
-    inputs = tuple(
-        torch.zeros(1, port.channels, 64 // port.stride, 128 // port.stride)
-        for port in network.inputs
-    )
+    size = Size(128, 64)
+    inputs = tuple(torch.zeros(port_shape(port, network, size)) for port in network.inputs)
     base = max(port.stride for port in network.inputs)
     height, width = torch.export.Dim("h", min=1, max=512), torch.export.Dim("w", min=1, max=512)
-    dims = tuple(
-        {2: (base // p.stride) * height, 3: (base // p.stride) * width}
-        if p.stride != base
-        else {2: height, 3: width}
-        for p in network.inputs
-    )
+
+    def axes(p: PortSpec) -> dict[int, object]:
+        if p.stride == PER_SCENE:
+            return {}
+        if p.stride == base:
+            return {2: height, 3: width}
+        return {2: (base // p.stride) * height, 3: (base // p.stride) * width}
+
+    dims = tuple(axes(p) for p in network.inputs)
     module = build(name, TIER).eval()
     # The exporter drops a bias of zeros, which the enhancer's head starts with.
     torch.nn.utils.vector_to_parameters(
         torch.nn.utils.parameters_to_vector(module.parameters()) + 0.01, module.parameters()
     )
-    variadic = name.startswith("generator")
+    variadic = name in ("generator_p", "generator_b")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
@@ -52,7 +54,7 @@ def export_onnx(name: str, file: Path) -> None:
 def port(p: PortSpec) -> dict[str, object]:
     return {
         "name": p.name,
-        "shape": [1, p.channels, None, None],
+        "shape": [1, p.channels, *((1, 1) if p.stride == PER_SCENE else (None, None))],
         "stride": p.stride,
         "scale": p.scale,
         "zero_point": p.zero_point,
@@ -81,7 +83,7 @@ def write_manifest(folder: Path, names: tuple[str, ...]) -> None:
 
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The four nano networks with fresh weights, as float graphs, and their manifest."""
+    """The nano networks with fresh weights, as float graphs, and their manifest."""
     folder = tmp_path_factory.mktemp("models")
     for name in network_names():
         export_onnx(name, folder / f"{name}.onnx")

@@ -8,6 +8,7 @@ import onnx
 import pytest
 import torch
 from edgecodec.decoder.networks import build, network_names, spec
+from edgecodec.export.sizes import Size, port_shape
 from edgecodec.profiles import count_graph, count_model, cross_check
 from edgecodec.runtime.errors import ModelError, UnsupportedError
 from onnx import TensorProto, helper, numpy_helper
@@ -23,10 +24,8 @@ def frame_inputs(name: str, width: int, height: int) -> tuple[torch.Tensor, ...]
 
 
 def shapes_of(name: str, width: int, height: int) -> dict[str, tuple[int, ...]]:
-    return {
-        port.name: (1, port.channels, height // port.stride, width // port.stride)
-        for port in spec(name, TIER).inputs
-    }
+    network, size = spec(name, TIER), Size(width, height)
+    return {port.name: port_shape(port, network, size) for port in network.inputs}
 
 
 def graph_of(
@@ -74,19 +73,34 @@ def test_counts_grow_with_the_frame(models: Path) -> None:
 def test_activation_traffic_of_the_enhancer(models: Path) -> None:
     cost = count_model(models / "enhancer.onnx", shapes_of("enhancer", 64, 32))
     cells = 16 * 8
-    # Concat, stem, two of the body, head and the addition: channels read and written by each.
-    channels = (74 + 74) + (74 + 64) + 2 * (64 + 64) + (64 + 24) + (24 + 24 + 24)
-    assert cost.activation_elements == channels * cells
-    assert cost.activation_bytes == 4 * channels * cells  # a float graph
+    # Concat, stem, two of the body, gain, bias and head: channels read and written by each.
+    channels = (74 + 74) + (74 + 64) + 2 * (64 + 64) + 2 * (64 + 64) + (64 + 24)
+    code = 2 * 64
+    assert cost.activation_elements == channels * cells + code
+    assert cost.activation_bytes == 4 * cost.activation_elements  # a float graph
     assert cost.precision == "float"
-    assert cost.input_elements == 74 * cells
+    assert cost.input_elements == 74 * cells + code
     assert cost.output_elements == 24 * cells
+
+
+def test_a_scenes_code_costs_no_multiply_accumulates_and_no_parameters(models: Path) -> None:
+    cost = count_model(models / "enhancer.onnx", shapes_of("enhancer", 64, 32))
+    (gain,) = (layer for layer in cost.layers if layer.op == "Mul")
+    (bias,) = (layer for layer in cost.layers if layer.op == "Add")
+    for layer in (gain, bias):
+        assert (layer.macs, layer.weights) == (0, 0)
+        assert layer.input_elements == 64 * 16 * 8 + 64
+    # (74 x 64 + 2 x 9 x 64 x 64 + 64 x 24) multiply-accumulates for each of 16 x 8 cells
+    assert cost.macs == (74 * 64 + 2 * 9 * 64 * 64 + 64 * 24) * 16 * 8
+    half = count_model(models / "generator_up.onnx", shapes_of("generator_up", 64, 32))
+    assert cost.macs - half.macs == (74 - 20) * 64 * 16 * 8
 
 
 def test_fixed_graph_counts_at_its_own_size_only(models: Path) -> None:
     model = onnx.load(models / "enhancer.onnx")
-    for value, channels in zip(model.graph.input, (24, 24, 24, 2), strict=True):
-        for dim, extent in zip(value.type.tensor_type.shape.dim, (1, channels, 8, 16), strict=True):
+    shapes = shapes_of("enhancer", 64, 32)
+    for value in model.graph.input:
+        for dim, extent in zip(value.type.tensor_type.shape.dim, shapes[value.name], strict=True):
             dim.dim_value = extent
     dynamic = count_model(models / "enhancer.onnx", shapes_of("enhancer", 64, 32))
     before = model.SerializeToString()

@@ -22,6 +22,11 @@ def networks() -> Path:
     return packaged_models("nano")
 
 
+@pytest.fixture
+def edge() -> Path:
+    return packaged_models("edge")
+
+
 def test_codecs_that_the_profile_does_not_name_are_left_out() -> None:
     device = load_device("snapdragon-40tops")
     fit = playable(device, video("1080p"), (Codec.VVC, Codec.H265, Codec.AV1), EVERY_STRATEGY, None)
@@ -113,3 +118,20 @@ def test_a_profile_that_does_not_tell_its_decoders_is_refused() -> None:
     device = replace(load_device("qcs6490"), hardware_decode=None)
     with pytest.raises(DeviceError, match="does not say what it decodes"):
         playable(device, video("720p"), EVERY_CODEC, EVERY_STRATEGY, None)
+
+
+def test_a_tier_may_lack_networks(edge: Path) -> None:
+    """Those of edge mend bases only: strategies of latents are not judged by it."""
+    device = load_device("qcs6490")
+    fit = playable(device, video("4k", 30), (Codec.H265,), EVERY_STRATEGY, edge)
+    assert set(fit.strategies) == set(EVERY_STRATEGY) - {StrategyId.HYBRID_SEMANTIC}
+    (note,) = fit.notes
+    assert "hybrid_semantic" in note
+
+
+def test_video_of_ten_bits_is_judged_by_what_mends_a_base(networks: Path) -> None:
+    device = load_device("qcs6490")
+    deep = video("4k", 60, bit_depth=10)
+    fit = playable(device, deep, (Codec.H265,), EVERY_STRATEGY, networks)
+    assert StrategyId.HYBRID_SEMANTIC not in fit.strategies
+    assert len(fit.notes) == 1

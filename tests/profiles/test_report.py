@@ -85,9 +85,9 @@ def test_frames_are_padded_to_each_graphs_stride(report: ProfileReport, models: 
     padded = profile_models(models, load_device("snapdragon-40tops"), FrameSize(128, 80))
     macs = {network.name: network.cost.macs for network in report.networks}
     for network in padded.networks:
-        # 120x72 divides by the enhancer's 4; the others' 16 asks for 128x80.
+        # 120x72 divides by the 4 of those that mend a base; the others' 16 asks for 128x80.
         same = macs[network.name] == network.cost.macs
-        assert same == (network.name != "enhancer")
+        assert same == (network.name not in ("enhancer", "generator_up"))
 
 
 def test_size_defaults_to_1080p_for_dynamic_models(models: Path) -> None:
@@ -125,7 +125,7 @@ def test_progress_is_told(models: Path) -> None:
     device = load_device("snapdragon-40tops")
     profile_models(models, device, SMALL, progress=lambda done, what: heard.append((done, what)))
     assert [what for _, what in heard] == list(network_names())
-    assert [done for done, _ in heard] == [0, 0.25, 0.5, 0.75]
+    assert [done for done, _ in heard] == pytest.approx([0, 0.2, 0.4, 0.6, 0.8])
 
 
 def test_float_networks_are_refused_where_the_npu_has_no_floats(models: Path) -> None:
@@ -201,7 +201,8 @@ def test_fixed_models_give_their_size_and_refuse_another(models: Path, tmp_path:
         manifest["size"] = {"width": 120, "height": 72}
         for network in manifest["networks"]:
             for port in network["inputs"]:
-                port["shape"][2:] = [80 // port["stride"], 128 // port["stride"]]
+                if port["stride"]:  # what a scene has once is [1, C, 1, 1] for any size
+                    port["shape"][2:] = [80 // port["stride"], 128 // port["stride"]]
 
     folder = _edited(models, tmp_path / "fixed", fix)
     device = load_device("snapdragon-40tops")

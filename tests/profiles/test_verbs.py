@@ -54,6 +54,16 @@ def test_profile_prints_a_table(app: typer.Typer, models: Path) -> None:
     assert "not measured" in result.stdout
 
 
+@pytest.mark.parametrize("tier", ["nano", "edge"])
+def test_profile_finds_the_networks_of_a_tier(app: typer.Typer, tier: str) -> None:
+    request = ("profile", "--tier", tier, "--size", "128x64", "--no-measure", "--json")
+    report = json.loads(invoke(app, *request).stdout)
+    assert report["tier"] == tier
+    names = {network["name"] for network in report["networks"]}
+    assert {"enhancer", "generator_up"} <= names
+    assert report["slowest_network"] in names
+
+
 def test_min_fps_fails_after_the_report(app: typer.Typer, models: Path) -> None:
     request = ("profile", "--models", models, "--size", "4k", "--no-measure", "--min-fps", 100_000)
     result = invoke(app, *request)

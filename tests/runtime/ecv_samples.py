@@ -31,6 +31,7 @@ from edgecodec.runtime.payloads import (
     pack_body,
     parse_body,
 )
+from edgecodec.runtime.scene_code import SceneCode
 from edgecodec.runtime.symbols import (
     Latent,
     ScaleIndex,
@@ -40,9 +41,11 @@ from edgecodec.runtime.symbols import (
     encode_latent,
     index_shape,
 )
+from edgecodec.runtime.title import TensorDelta, TitleWeights, fit_table
 
 CELLS = (5, 6)
 MODEL = "00112233445566aa"
+CODE = SceneCode((64, 70, 1, 191, 60, 64), (128, 1, 255, 130, 128, 120))
 
 
 def sample_header(**changes: object) -> Header:
@@ -132,10 +135,12 @@ def sample_chunks(rng: np.random.Generator) -> list[Chunk]:
             (FrameKind.B, 3, (2, 4), latents[2]),
         ]
     )
+    classical = ClassicalBody(sample_base(rng, 4))
     enhanced = (True, False, True, True)
+    hybrid = HybridBody(sample_base(rng, 4), MODEL, enhanced, CODE, title=1)
     bodies: list[tuple[StrategyId, Body, int]] = [
-        (StrategyId.CLASSICAL, ClassicalBody(sample_base(rng, 4)), 4),
-        (StrategyId.HYBRID_SEMANTIC, HybridBody(sample_base(rng, 4), MODEL, enhanced, b"code"), 4),
+        (StrategyId.CLASSICAL, classical, 4),
+        (StrategyId.HYBRID_SEMANTIC, hybrid, 4),
         (StrategyId.SEMANTIC_LATENT, p_frames, 4),
         (StrategyId.I_FRAME_INTERPOLATION, b_frames, 5),
     ]
@@ -148,6 +153,21 @@ def sample_chunks(rng: np.random.Generator) -> list[Chunk]:
     return chunks
 
 
+def sample_titles() -> list[TitleWeights]:
+    """Two sets of title weights for a network of three tensors."""
+    rng = np.random.default_rng(77)
+    titles = []
+    for spread in (0.3, 4.0):
+        weight = np.clip(np.rint(rng.laplace(size=200) * spread), -127, 127).astype(np.int8)
+        symbols = (weight, np.zeros(9, np.int8), rng.integers(-127, 128, 30).astype(np.int8))
+        deltas = tuple(
+            TensorDelta(step, fit_table(each), each)
+            for step, each in zip((0, 3, 24), symbols, strict=True)
+        )
+        titles.append(TitleWeights(MODEL, deltas))
+    return titles
+
+
 def sample_packets(rng: np.random.Generator, first: int) -> list[AuxPacket]:
     """Six packets of audio and a subtitle from audio packet `first` on."""
     audio = [
@@ -157,10 +177,10 @@ def sample_packets(rng: np.random.Generator, first: int) -> list[AuxPacket]:
 
 
 def sample_stream(seed: int = 5) -> bytes:
-    """A whole stream: four scenes, audio and subtitles between them."""
+    """A whole stream: title weights, four scenes, audio and subtitles between them."""
     rng = np.random.default_rng(seed)
     file = io.BytesIO()
-    writer = Writer(file, sample_header())
+    writer = Writer(file, sample_header(), sample_titles())
     for number, chunk in enumerate(sample_chunks(rng)):
         writer.write_chunk(chunk)
         writer.write_aux(sample_packets(rng, 6 * number))
@@ -188,14 +208,30 @@ def describe(data: bytes) -> dict[str, object]:
             found["packets_sha256"] = [_sha256(packet.data) for packet in body.base.packets]
         if isinstance(body, HybridBody):
             found["enhancer"], found["enhanced"] = body.enhancer, list(body.enhanced)
+            found["scene_code"], found["title"] = _code(body.scene_code), body.title
         chunks.append(found)
     packets = [[packet.stream, packet.pts, _sha256(packet.data)] for packet in reader.aux_packets()]
     return {
         "sha256": _sha256(data),
         "size": [picture.width, picture.height],
+        "titles": [_title(number, title) for number, title in sorted(reader.titles.items())],
         "chunks": chunks,
         "aux_packets": packets,
         "damage": len(reader.damage),
+    }
+
+
+def _code(code: SceneCode | None) -> object:
+    return None if code is None else {"gain": list(code.gain), "bias": list(code.bias)}
+
+
+def _title(number: int, title: TitleWeights) -> dict[str, object]:
+    return {
+        "number": number,
+        "template": title.template,
+        "steps": [delta.step for delta in title.deltas],
+        "tables": [delta.table for delta in title.deltas],
+        "symbols_sha256": [_sha256(delta.symbols.tobytes()) for delta in title.deltas],
     }
 
 

@@ -21,12 +21,16 @@ from edgecodec.runtime.payloads import (
     LatentBody,
     pack_body,
 )
+from edgecodec.runtime.scene_code import SceneCode
 from edgecodec.runtime.scenes import latent_shape
+from edgecodec.runtime.template import read_template
+from edgecodec.runtime.title import TensorDelta, TitleWeights, fit_table
 
 from .ecv_samples import encode_latents, sample_latent
 
 NANO = read_models(packaged_models("nano"))
 ENHANCER = NANO.network("enhancer").model_id
+GENERATOR_UP = NANO.network("generator_up").model_id
 LATENT_MODELS = tuple(
     NANO.network(name).model_id for name in ("iframe_decoder", "generator_p", "generator_b")
 )
@@ -62,10 +66,30 @@ def classical(planes: Sequence[Planes], picture: PictureFormat, codec: Codec = C
     return Scene(body, len(planes), StrategyId.CLASSICAL)
 
 
-def hybrid(planes: Sequence[Planes], picture: PictureFormat, enhanced: Sequence[bool]) -> Scene:
+def hybrid(
+    planes: Sequence[Planes],
+    picture: PictureFormat,
+    enhanced: Sequence[bool],
+    code: SceneCode | None = None,
+    title: int | None = None,
+) -> Scene:
     """A scene in H.264 whose flagged frames the installed enhancer mends."""
-    body = HybridBody(code_base(planes, picture, crf=40), ENHANCER, tuple(enhanced))
+    base = code_base(planes, picture, crf=40)
+    body = HybridBody(base, ENHANCER, tuple(enhanced), code, title=title)
     return Scene(body, len(planes), StrategyId.HYBRID_SEMANTIC)
+
+
+def title_weights(network: str = "enhancer", seed: int = 3, spread: float = 2.0) -> TitleWeights:
+    """Arbitrary deltas for an installed network; `spread` 0 changes nothing."""
+    random = np.random.default_rng(seed)
+    entry = NANO.network(network)
+    deltas = []
+    for tensor in read_template(entry).tensors:
+        noise = np.rint(random.laplace(size=tensor.values.size) * spread).clip(-127, 127)
+        symbols = noise.astype(np.int8)
+        step = 0 if tensor.values.dtype == np.int8 else 6
+        deltas.append(TensorDelta(step, fit_table(symbols), symbols))
+    return TitleWeights(entry.model_id, tuple(deltas))
 
 
 def latents(
@@ -97,6 +121,7 @@ def stream_of(
     pts: Sequence[int] | None = None,
     time_base: Fraction = FILM,
     aux: Sequence[AuxPacket] = (),
+    titles: Sequence[TitleWeights] = (),
     **header: object,
 ) -> bytes:
     """The scenes one after the other, frame n at `pts[n]` or at n."""
@@ -104,7 +129,7 @@ def stream_of(
     times = tuple(range(count)) if pts is None else tuple(pts)
     values: dict[str, object] = {"frame_rate": Fraction(30), "tier": "nano", **header}
     file = io.BytesIO()
-    writer = Writer(file, Header(picture, time_base, **values))  # type: ignore[arg-type]
+    writer = Writer(file, Header(picture, time_base, **values), titles)  # type: ignore[arg-type]
     start = 0
     for number, scene in enumerate(scenes):
         end = start + scene.frames

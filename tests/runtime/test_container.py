@@ -27,7 +27,14 @@ from edgecodec.runtime.records import HEAD, write_record
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from .ecv_samples import open_stream, sample_chunks, sample_header, sample_packets, sample_stream
+from .ecv_samples import (
+    open_stream,
+    sample_chunks,
+    sample_header,
+    sample_packets,
+    sample_stream,
+    sample_titles,
+)
 
 FORMAT_PAGE = Path(__file__).parents[2] / "docs" / "format.md"
 
@@ -161,7 +168,7 @@ def test_the_writer_never_seeks() -> None:
 
     pipe = Pipe()
     rng = np.random.default_rng(5)
-    writer = Writer(pipe, sample_header())  # type: ignore[arg-type]
+    writer = Writer(pipe, sample_header(), sample_titles())  # type: ignore[arg-type]
     for number, chunk in enumerate(sample_chunks(rng)):
         writer.write_chunk(chunk)
         writer.write_aux(sample_packets(rng, 6 * number))

@@ -16,13 +16,13 @@ from edgecodec.runtime.errors import BitstreamError, UnsupportedError
 from edgecodec.runtime.fields import pack_fields, pack_signed, pack_unsigned
 from edgecodec.runtime.header import pack_header
 from edgecodec.runtime.payloads import LatentBody, parse_body
-from edgecodec.runtime.records import AUXD, CHNK, HEAD, INDX, SYNC, pack_footer, write_record
+from edgecodec.runtime.records import AUXD, CHNK, HEAD, INDX, NETW, SYNC, pack_footer, write_record
 from edgecodec.runtime.scale_tables import load_scale_tables
 
 from . import mutations
 from .ecv_samples import decode_latents, open_stream, sample_chunks, sample_header, sample_stream
 
-FUZZ_LIMITS = Limits(max_pixels=1 << 16)
+FUZZ_LIMITS = Limits(max_pixels=1 << 16, max_title_symbols=1 << 20)
 
 
 def read_everything(data: bytes) -> Counter[str]:
@@ -180,12 +180,22 @@ def base_of(fields: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
     return [(0x8001, pack_fields([(0x8001, b"\x01"), (0x8002, size), *fields]))]
 
 
+def title_of(tensors: bytes) -> bytes:
+    file = io.BytesIO()
+    write_record(file, HEAD, pack_header(sample_header(titles=1)))
+    data = bytes(8) + tensors + bytes(4)
+    return file.getvalue() + record(NETW, [(0x8001, b"\0"), (0x8002, data)])
+
+
 BOMBS: dict[str, Callable[[], bytes]] = {
     "header length": lambda: declared(HEAD, 0xFFFFFFF0),
     "picture": lambda: picture(2**31 - 1, 2**31 - 1),
     "chunk length": lambda: sample_head() + declared(CHNK, 0xFFFFFFF0),
     "field length": lambda: sample_head() + record(CHNK, [])[:-8] + struct.pack("<HI", 1, 1 << 31),
     "timeline": lambda: sample_head() + record(CHNK, [*CHUNK_FIELDS, (0x8003, LONG_TIMELINE)]),
+    "titles": lambda: title_of(pack_unsigned(HUGE)),
+    "title symbols": lambda: title_of(pack_unsigned(1, HUGE) + b"\0\1"),
+    "title symbols of zero": lambda: title_of(pack_unsigned(1, 1 << 20 | 1) + b"\0\0"),
     "index": lambda: index_of(pack_unsigned(HUGE)),
     "packets": lambda: sample_head() + record(AUXD, [(0x8001, pack_unsigned(HUGE)), (0x8002, b"")]),
     "base timeline": lambda: chunk_of(base_of([(0x8004, LONG_TIMELINE)]), StrategyId.CLASSICAL),

@@ -10,13 +10,24 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from edgecodec import runtime
-from edgecodec.runtime import EdgecodecError, Limits, PictureFormat, video
+from edgecodec.runtime import BitstreamError, EdgecodecError, Limits, PictureFormat, video
 from edgecodec.runtime.container import Codec
 from edgecodec.runtime.frames import Planes
+from edgecodec.runtime.records import NETW, RecordFile
+from edgecodec.runtime.scene_code import SceneCode
 from edgecodec.runtime.sessions import NetworkPool
 
 from . import mutations
-from .streams import CHAIN, PYRAMID, Scene, classical, hybrid, latents, stream_of
+from .streams import (
+    CHAIN,
+    PYRAMID,
+    Scene,
+    classical,
+    hybrid,
+    latents,
+    stream_of,
+    title_weights,
+)
 
 SMALL = PictureFormat(96, 64)
 LIMITS = Limits(max_pixels=1 << 16, max_symbols_per_frame=1 << 16)
@@ -32,7 +43,11 @@ def classical_scenes(draw: Draw) -> list[Scene]:
 def hybrid_scenes(draw: Draw) -> list[Scene]:
     planes = draw(SMALL, 6)
     flags = (True, False, True)
-    return [hybrid(planes[:3], SMALL, flags), hybrid(planes[3:], SMALL, (True, True, True))]
+    code = SceneCode((70, 50) * 32, (128, 140) * 32)
+    return [
+        hybrid(planes[:3], SMALL, flags, code),
+        hybrid(planes[3:], SMALL, (True, True, True), title=1),
+    ]
 
 
 STREAMS: dict[str, Callable[[Draw], list[Scene]]] = {
@@ -75,7 +90,9 @@ def test_mutated_streams_end_or_raise_an_error_of_the_tree(
 ) -> None:
     # One pool for all, so that networks are loaded once and not a thousand times.
     monkeypatch.setattr(video, "NetworkPool", lambda *_: shared_networks)
-    data = stream_of(STREAMS[strategy](draw_planes), SMALL, pts=[2 * n for n in range(12)])
+    scenes, pts = STREAMS[strategy](draw_planes), [2 * n for n in range(12)]
+    titles = [title_weights(), title_weights(seed=8)] if strategy == "hybrid_semantic" else []
+    data = stream_of(scenes, SMALL, pts=pts, titles=titles)
     assert play(data)["damaged"] == 0
     random = np.random.default_rng(7)
     total: Counter[str] = Counter()
@@ -91,3 +108,31 @@ def test_mutated_streams_end_or_raise_an_error_of_the_tree(
     assert total["BitstreamError"] + total["UnsupportedError"] >= 5
     assert total["frames"] >= MUTATIONS
     assert "edgecodec-prefetch" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_without_its_title_weights_a_scene_is_played_by_the_generic_network(
+    draw_planes: Draw,
+) -> None:
+    planes, flags = draw_planes(SMALL, 3), (True, False, True)
+    titles = [title_weights(), title_weights(seed=8)]
+    data = stream_of([hybrid(planes, SMALL, flags, title=1)], SMALL, titles=titles)
+    plain = stream_of([hybrid(planes, SMALL, flags)], SMALL)
+    places = RecordFile(io.BytesIO(data)).walk(0)
+    _, second = [each for each in places if getattr(each, "kind", b"") == NETW]
+    at = second.offset + 100
+    damaged = data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+
+    def frames(stream: bytes) -> tuple[list[Planes], int]:
+        with runtime.open(io.BytesIO(stream), threads=1, on_damage="skip") as opened:
+            return [frame.planes for frame in opened], len(opened.damage)
+
+    (titled, none), (generic, one), (wanted, _) = frames(data), frames(damaged), frames(plain)
+    assert (none, one) == (0, 1)
+    for number, flag in enumerate(flags):
+        assert all(map(np.array_equal, generic[number], wanted[number]))
+        assert all(map(np.array_equal, generic[number], titled[number])) != flag
+    with (
+        runtime.open(io.BytesIO(damaged), threads=1) as opened,
+        pytest.raises(BitstreamError, match=f"NETW record at byte {second.offset}: its checksum"),
+    ):
+        next(opened)

@@ -13,6 +13,7 @@ from edgecodec.runtime.errors import ModelError
 from edgecodec.runtime.models import (
     MANIFEST,
     Port,
+    TemplateFile,
     find_model,
     packaged_models,
     packaged_tiers,
@@ -61,6 +62,23 @@ def test_a_manifest_is_read_in_full(tmp_path: Path) -> None:
     assert find_model("00112233445566aa", [models]) is entry
 
 
+def test_a_template_lies_beside_its_network(tmp_path: Path) -> None:
+    digest = hashlib.sha256(b"template").hexdigest()
+    described = manifest(template={"file": "enhancer.template.npz", "sha256": digest})
+    entry = read_models(write(tmp_path, described)).network("enhancer")
+    assert entry.template == TemplateFile(tmp_path / "enhancer.template.npz", digest)
+    (tmp_path / "enhancer.template.npz").write_bytes(b"template")
+    assert entry.template.read() == b"template"
+    assert read_models(write(tmp_path, manifest())).network("enhancer").template is None
+
+
+def test_an_input_is_found_by_its_name(tmp_path: Path) -> None:
+    entry = read_models(write(tmp_path, manifest())).network("enhancer")
+    assert entry.input("cur") is entry.inputs[0]
+    with pytest.raises(ModelError, match="no input gain, only cur"):
+        entry.input("gain")
+
+
 def test_a_size_of_null_is_any_size(tmp_path: Path) -> None:
     assert read_models(write(tmp_path, manifest() | {"size": None})).size is None
 
@@ -82,6 +100,8 @@ MALFORMED: dict[str, tuple[Callable[[], dict[str, Any] | str], str]] = {
     "size is no table": (lambda: manifest() | {"size": "720p"}, "malformed"),
     "ports are no list": (lambda: manifest(inputs=None), "malformed"),
     "a shape is no number": (lambda: manifest(inputs=[{"name": "x", "shape": ["a"]}]), "malformed"),
+    "a template is no table": (lambda: manifest(template="x.npz"), "malformed"),
+    "a template without a file": (lambda: manifest(template={"sha256": ""}), "malformed"),
     "later format": (lambda: manifest() | {"format": 2}, "format 2, this version reads 1"),
 }
 
@@ -108,6 +128,9 @@ def test_a_file_outside_of_the_folder_is_refused(tmp_path: Path, file: str) -> N
     with pytest.raises(ModelError, match="not in the folder itself") as raised:
         read_models(write(tmp_path / "models", manifest(file=file)))
     assert MANIFEST in str(raised.value)
+    described = manifest(template={"file": file, "sha256": ""})
+    with pytest.raises(ModelError, match="not in the folder itself"):
+        read_models(write(tmp_path / "models", described))
 
 
 def test_a_file_that_is_not_the_described_one_is_refused(tmp_path: Path) -> None:
@@ -143,14 +166,17 @@ def test_the_first_folder_that_has_a_network_wins(tmp_path: Path) -> None:
 
 
 def test_the_installed_networks_are_what_their_manifest_describes() -> None:
-    assert "nano" in packaged_tiers()
+    assert {"nano", "edge"} <= set(packaged_tiers())
     for tier in packaged_tiers():
         models = read_models(packaged_models(tier))
         assert (models.tier, models.size) == (tier, None)
-        names = [entry.name for entry in models.networks]
-        assert sorted(names) == ["enhancer", "generator_b", "generator_p", "iframe_decoder"]
+        names = {entry.name for entry in models.networks}
+        menders = {"enhancer", "generator_up"}
+        latents = {"generator_b", "generator_p", "iframe_decoder"}
+        assert names in (menders, menders | latents)
         for entry in models.networks:
             assert entry.read()
+            assert (entry.template is not None) == (entry.name in menders)
 
 
 def test_a_tier_that_is_not_installed_says_which_are() -> None:

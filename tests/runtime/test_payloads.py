@@ -21,6 +21,8 @@ from edgecodec.runtime.payloads import (
     pack_body,
     parse_body,
 )
+from edgecodec.runtime.scene_code import SceneCode
+from edgecodec.runtime.upsample import Upsampling
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -51,11 +53,27 @@ def base_streams(draw: st.DrawFn) -> BaseStream:
     )
 
 
+scene_codes = st.integers(1, 100).flatmap(
+    lambda channels: st.builds(
+        SceneCode,
+        st.lists(st.integers(1, 191), min_size=channels, max_size=channels).map(tuple),
+        st.lists(st.integers(1, 255), min_size=channels, max_size=channels).map(tuple),
+    )
+)
+
+
 @st.composite
 def hybrid_bodies(draw: st.DrawFn) -> HybridBody:
     base = draw(base_streams())
     enhanced = tuple(draw(st.booleans()) for _ in base.packets)
-    return HybridBody(base, draw(model_ids), enhanced, draw(st.binary(max_size=20)))
+    return HybridBody(
+        base,
+        draw(model_ids),
+        enhanced,
+        draw(st.none() | scene_codes),
+        draw(st.sampled_from(Upsampling)),
+        draw(st.none() | st.integers(0, 0xFFFF)),
+    )
 
 
 @st.composite
@@ -154,6 +172,14 @@ REFUSED: dict[str, tuple[Body, str]] = {
     "a switch too few": (
         HybridBody(sample_base(np.random.default_rng(0), 9), MODEL, (True,) * 8),
         r"1 bytes of bits for 9",
+    ),
+    "a scene code out of range": (
+        HybridBody(sample_base(np.random.default_rng(0), 1), MODEL, (True,), SceneCode((0,), (9,))),
+        r"gains are 1 to 191",
+    ),
+    "a title beyond 16 bits": (
+        HybridBody(sample_base(np.random.default_rng(0), 1), MODEL, (True,), title=1 << 16),
+        r"65536 is not below",
     ),
     "a model id too short": (
         HybridBody(sample_base(np.random.default_rng(0), 1), "ab", (True,)),

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from edgecodec.runtime.base import decode_base
 from edgecodec.runtime.chunks import pack_chunk, parse_chunk
-from edgecodec.runtime.container import Chunk, Codec, Limits, StrategyId
-from edgecodec.runtime.errors import BitstreamError, ModelError, UnsupportedError
+from edgecodec.runtime.container import Chunk, Limits, StrategyId
+from edgecodec.runtime.errors import BitstreamError, UnsupportedError
 from edgecodec.runtime.fields import pack_fields, pack_unsigned
 from edgecodec.runtime.frames import PictureFormat, Planes
 from edgecodec.runtime.latents import dequantize
-from edgecodec.runtime.packing import pack, unpack
-from edgecodec.runtime.payloads import FrameKind, HybridBody, LatentBody, LatentPacket, pack_body
+from edgecodec.runtime.packing import unpack
+from edgecodec.runtime.payloads import FrameKind, LatentBody, LatentPacket, pack_body
 from edgecodec.runtime.scenes import (
     SceneContext,
-    condition_planes,
     decode_scene,
-    enhance,
     latent_shape,
 )
 from edgecodec.runtime.sessions import NetworkPool
@@ -46,90 +43,6 @@ def decode(scene: Scene, picture: PictureFormat, pool: NetworkPool) -> list[Plan
 
 def same(a: Planes, b: Planes) -> bool:
     return all(np.array_equal(one, other) for one, other in zip(a, b, strict=True))
-
-
-@pytest.mark.parametrize("picture", [SMALL, ODD], ids=["whole blocks", "odd"])
-@pytest.mark.parametrize(
-    "enhanced", [(1, 0, 1, 1, 0), (0, 0, 0, 0, 1), (1, 1, 1, 1, 1), (0, 0, 0, 0, 0)]
-)
-def test_flagged_frames_are_the_networks_and_the_others_the_bases(
-    draw_planes: Draw, pool: NetworkPool, picture: PictureFormat, enhanced: tuple[int, ...]
-) -> None:
-    scene = hybrid(draw_planes(picture, 5), picture, tuple(map(bool, enhanced)))
-    body = scene.body
-    assert isinstance(body, HybridBody)
-    base = list(decode_base(body.base, picture, frames=5, max_pixels=1 << 20))
-    network = pool.network(body.enhancer)
-    packed = [pack(planes, 4) for planes in base]
-    condition = np.empty((1, 2, *packed[0].shape[2:]), np.uint8)
-    condition[:, 0], condition[:, 1] = round(255 * 40 / 51), 170
-    decoded = decode(scene, picture, pool)
-    assert len(decoded) == 5
-    for t, planes in enumerate(decoded):
-        expected = base[t]
-        if enhanced[t]:
-            (mended,) = network.run(
-                {
-                    "prev": packed[max(0, t - 1)],
-                    "cur": packed[t],
-                    "next": packed[min(4, t + 1)],
-                    "condition": condition,
-                }
-            )
-            expected = unpack(mended, picture)
-        assert same(planes, expected)
-        assert not any(plane.flags.writeable for plane in planes)
-
-
-def test_a_scene_of_one_frame_stands_in_for_its_neighbours(
-    draw_planes: Draw, pool: NetworkPool
-) -> None:
-    scene = hybrid(draw_planes(SMALL, 1), SMALL, (True,))
-    assert len(decode(scene, SMALL, pool)) == 1
-
-
-def test_enhancing_holds_at_most_three_frames(pool: NetworkPool, draw_planes: Draw) -> None:
-    """A frame comes out as soon as the next one is in."""
-    planes = draw_planes(SMALL, 4)
-    asked = 0
-
-    def source() -> Iterator[Planes]:
-        nonlocal asked
-        for each in planes:
-            asked += 1
-            yield each
-
-    scene = hybrid(planes, SMALL, (True,) * 4)
-    assert isinstance(scene.body, HybridBody)
-    network = pool.network(scene.body.enhancer)
-    made = enhance(source(), (True,) * 4, scene.body.base, SMALL, network)
-    for expected in (2, 3, 4, 4):
-        next(made)
-        assert asked == expected
-    assert list(made) == []
-
-
-def test_more_frames_than_flags_are_damage(pool: NetworkPool, draw_planes: Draw) -> None:
-    planes = draw_planes(SMALL, 3)
-    scene = hybrid(planes, SMALL, (True,) * 3)
-    assert isinstance(scene.body, HybridBody)
-    network = pool.network(scene.body.enhancer)
-    with pytest.raises(BitstreamError, match="more frames than the scene's 2"):
-        list(enhance(iter(planes), (True, True), scene.body.base, SMALL, network))
-
-
-@pytest.mark.parametrize(
-    ("codec", "level"), [(Codec.AV1, 0), (Codec.H265, 85), (Codec.H264, 170), (Codec.VVC, 255)]
-)
-def test_the_enhancer_is_told_the_quantiser_and_the_codec(
-    draw_planes: Draw, codec: Codec, level: int
-) -> None:
-    scene = hybrid(draw_planes(SMALL, 1), SMALL, (True,))
-    assert isinstance(scene.body, HybridBody)
-    told = condition_planes(replace(scene.body.base, codec=codec, quantizer=77), 3, 5)
-    assert told.shape == (1, 2, 3, 5)
-    assert (told[:, 0] == 77).all()
-    assert (told[:, 1] == level).all()
 
 
 def test_latents_cover_the_padded_picture() -> None:
@@ -179,29 +92,9 @@ def test_networks_that_no_frame_needs_are_not_missed(pool: NetworkPool) -> None:
     assert len(decode(alone, SMALL, pool)) == 1
 
 
-def test_an_enhancer_that_is_another_network_is_damage(
-    draw_planes: Draw, pool: NetworkPool
-) -> None:
-    scene = hybrid(draw_planes(SMALL, 2), SMALL, (True, False))
-    assert isinstance(scene.body, HybridBody)
-    wrong = replace(scene, body=replace(scene.body, enhancer=LATENT_MODELS[0]))
-    with pytest.raises(BitstreamError, match="is the network iframe_decoder"):
-        decode(wrong, SMALL, pool)
-
-
-def test_a_network_that_is_nowhere_is_named(draw_planes: Draw, pool: NetworkPool) -> None:
-    scene = hybrid(draw_planes(SMALL, 2), SMALL, (True, False))
-    assert isinstance(scene.body, HybridBody)
-    foreign = replace(scene, body=replace(scene.body, enhancer="0" * 16))
-    with pytest.raises(ModelError, match="needs network 0000000000000000"):
-        decode(foreign, SMALL, pool)
-
-
-def test_networks_refuse_ten_bits(pool: NetworkPool, draw_planes: Draw) -> None:
-    deep = hybrid(draw_planes(DEEP, 2), DEEP, (True, True))
-    for scene in (deep, latents(SMALL, CHAIN)):
-        with pytest.raises(UnsupportedError, match="8 bits a sample, this one 10"):
-            decode(scene, DEEP, pool)
+def test_latents_refuse_ten_bits(pool: NetworkPool) -> None:
+    with pytest.raises(UnsupportedError, match="8 bits a sample, this one 10"):
+        decode(latents(SMALL, CHAIN), DEEP, pool)
 
 
 def test_limits_reach_every_strategy(pool: NetworkPool, draw_planes: Draw) -> None:

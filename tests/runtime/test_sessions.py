@@ -8,24 +8,39 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
+import onnx.numpy_helper
 import onnxruntime
 import pytest
-from edgecodec.runtime.errors import ModelError, ProviderError
-from edgecodec.runtime.models import MANIFEST, ModelEntry, packaged_models, read_models
-from edgecodec.runtime.sessions import PROVIDERS, NetworkPool
+from edgecodec.runtime.errors import BitstreamError, ModelError, ProviderError
+from edgecodec.runtime.models import MANIFEST, ModelEntry, Port, packaged_models, read_models
+from edgecodec.runtime.sessions import PROVIDERS, Network, NetworkPool
+from edgecodec.runtime.template import read_template, titled
+from edgecodec.runtime.title import TitleWeights
+
+from .streams import title_weights
 
 NANO = read_models(packaged_models("nano"))
+
+
+def values(network: Network) -> np.ndarray:
+    """What a network gives for noise."""
+    (output,) = network.run(random_inputs(network.entry))
+    return output
 
 
 def random_inputs(entry: ModelEntry, cells: tuple[int, int] = (2, 3)) -> dict[str, np.ndarray]:
     """Noise for a picture of `cells` of 16x16 samples."""
     random = np.random.default_rng(0)
     return {
-        port.name: random.integers(
-            0, 256, (1, port.shape[1], *(side * 16 // port.stride for side in cells)), np.uint8
-        )
+        port.name: random.integers(0, 256, (1, port.shape[1], *port_cells(port, cells)), np.uint8)
         for port in entry.inputs
     }
+
+
+def port_cells(port: Port, cells: tuple[int, int]) -> tuple[int, int]:
+    rows, columns = cells
+    return (rows * 16 // port.stride, columns * 16 // port.stride) if port.stride else (1, 1)
 
 
 def test_auto_is_the_cpu_and_says_so() -> None:
@@ -132,3 +147,74 @@ def test_a_file_that_is_no_graph_is_a_model_error(tmp_path: Path) -> None:
     (own / MANIFEST).write_text(json.dumps(described))
     with pytest.raises(ModelError, match="does not load"):
         NetworkPool(models=own).network(NANO.network("enhancer").model_id)
+
+
+ENHANCER = NANO.network("enhancer")
+
+
+def test_title_weights_of_zero_give_the_network_as_it_is() -> None:
+    pool = NetworkPool(threads=1)
+    generic = values(pool.network(ENHANCER.model_id))
+    zero = values(pool.network(ENHANCER.model_id, title_weights(spread=0.0)))
+    np.testing.assert_array_equal(zero, generic)
+
+
+@pytest.mark.parametrize("name", ["enhancer", "generator_up"])
+def test_title_weights_give_the_graph_with_those_integers(tmp_path: Path, name: str) -> None:
+    """The same as a graph that was written with them."""
+    entry, title = NANO.network(name), title_weights(name)
+    changed = titled(read_template(entry), title)
+    model = onnx.load(entry.file)
+    for stored in model.graph.initializer:
+        if stored.name in changed:
+            new = onnx.numpy_helper.from_array(changed[stored.name], stored.name)
+            stored.CopyFrom(new)
+    path = tmp_path / "changed.onnx"
+    onnx.save(model, path)
+    options = onnxruntime.SessionOptions()
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    (wanted,) = session.run(None, random_inputs(entry))
+    pool = NetworkPool(threads=1)
+    np.testing.assert_array_equal(values(pool.network(entry.model_id, title)), wanted)
+    assert not np.array_equal(values(pool.network(entry.model_id)), wanted)
+
+
+def test_networks_with_title_weights_are_kept_by_content_and_only_a_few() -> None:
+    pool = NetworkPool(threads=1)
+    titles = [title_weights(seed=seed) for seed in range(6)]
+    first = pool.network(ENHANCER.model_id, titles[0])
+    assert pool.network(ENHANCER.model_id, title_weights(seed=0)) is first
+    assert pool.network(ENHANCER.model_id) is not first
+    for title in titles[1:4]:
+        pool.network(ENHANCER.model_id, title)
+        assert pool.network(ENHANCER.model_id, titles[0]) is first
+    used = pool.network(ENHANCER.model_id, titles[1])
+    before = values(used)
+    for title in titles[2:]:
+        pool.network(ENHANCER.model_id, title)
+    assert pool.network(ENHANCER.model_id, titles[1]) is not used
+    # Whoever still holds a network that is no longer kept can run it.
+    np.testing.assert_array_equal(values(used), before)
+
+
+def test_title_weights_of_another_network_are_refused() -> None:
+    with pytest.raises(BitstreamError, match="are to change network"):
+        NetworkPool().network(ENHANCER.model_id, title_weights("generator_up"))
+
+
+def test_title_weights_that_do_not_fit_are_refused() -> None:
+    whole = title_weights()
+    short = TitleWeights(whole.template, whole.deltas[:-1])
+    with pytest.raises(BitstreamError, match="title weights of 7 tensors"):
+        NetworkPool().network(ENHANCER.model_id, short)
+
+
+def test_a_folder_without_the_template_has_the_network_as_it_is(tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    shutil.copytree(NANO.path, own)
+    described = json.loads((own / MANIFEST).read_text())
+    for network in described["networks"]:
+        network.pop("template", None)
+    (own / MANIFEST).write_text(json.dumps(described))
+    pool = NetworkPool(threads=1, models=own)
+    assert pool.network(ENHANCER.model_id, title_weights()) is pool.network(ENHANCER.model_id)

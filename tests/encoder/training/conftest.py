@@ -6,18 +6,36 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from edgecodec.encoder.training.packs import plane_errors
 
 
 @pytest.fixture(scope="session")
-def triplet_pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """8 triplets of 16x16 pixels."""
-    folder = tmp_path_factory.mktemp("triplets")
+def triplet_packs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """8 samples of 16x16 pixels each, of full-size bases and of half-size ones."""
+    return {
+        kind: _triplets(tmp_path_factory.mktemp(kind), channels)
+        for kind, channels in (("full", 24), ("half", 6))
+    }
+
+
+@pytest.fixture(scope="session")
+def triplet_pack(triplet_packs: dict[str, Path]) -> Path:
+    """The pack of full-size bases."""
+    return triplet_packs["full"]
+
+
+def _triplets(folder: Path, channels: int) -> Path:
     random = np.random.default_rng(0)
-    source = random.integers(40, 200, (8, 1, 24, 4, 4))
-    decoded = source + random.normal(0, 6, (8, 3, 24, 4, 4))
-    x = np.concatenate([decoded, source], axis=1).clip(0, 255).astype(np.uint8)
+    source = random.integers(40, 200, (8, 24, 4, 4))
+    decoded = source[:, None, :channels] + random.normal(0, 6, (8, 3, channels, 4, 4))
+    parts = [decoded.reshape(8, 3 * channels, 4, 4)]
+    if channels == 6:
+        parts.append(source + random.normal(0, 6, source.shape))
+    parts += [random.integers(126, 130, source.shape), source]
+    x = np.concatenate(parts, axis=1).clip(0, 255).astype(np.uint8)
     np.save(folder / "x.npy", x)
     np.save(folder / "condition.npy", random.integers(0, 256, (8, 2)).astype(np.uint8))
+    np.save(folder / "distortion.npy", plane_errors(x))
     return folder
 
 

@@ -11,7 +11,7 @@ from edgecodec.decoder import build, spec
 from edgecodec.encoder.training.fake_quant import (
     int8_arithmetic,
     quantize_activation,
-    quantize_pixels,
+    quantize_residual,
 )
 from edgecodec.export import ExportOptions, export_networks, pipeline
 from edgecodec.export.check import make_probes, run_torch, to_levels
@@ -67,7 +67,7 @@ def test_inside_the_context_a_network_computes_what_its_int8_graph_does(
         for port in described.outputs:
             simulated = to_levels(inside[port.name], port).astype(int)
             off = np.abs(simulated - on_device[port.name])
-            assert (off <= 1).mean() >= 0.999
+            assert (off <= 2).mean() >= 0.999
             # Nearer than the float network: the arithmetic was really simulated.
             floats = to_levels(outside[port.name], port).astype(int)
             assert off.mean() < 0.7 * np.abs(floats - on_device[port.name]).mean()
@@ -114,12 +114,12 @@ def test_gradients_reach_the_float_weights() -> None:
 
 def test_levels_are_whole_and_clipped() -> None:
     x = torch.linspace(-1, 8, 1001)
-    for quantize, scale, top in (
-        (quantize_activation, 6 / 255, 6.0),
-        (quantize_pixels, 1 / 255, 1.0),
+    for quantize, scale, lowest in (
+        (quantize_activation, 6 / 255, 0),
+        (quantize_residual, 1 / 1020, -128),
     ):
         levels = quantize(x) / scale
         assert torch.allclose(levels, levels.round(), atol=1e-3)
-        assert (levels.min(), levels.round().max()) == (0, 255)
-        within = (x >= 0) & (x <= top)
+        assert (levels.round().min(), levels.round().max()) == (lowest, lowest + 255)
+        within = (x >= lowest * scale) & (x <= (lowest + 255) * scale)
         assert (quantize(x) - x)[within].abs().max() <= scale * 0.501

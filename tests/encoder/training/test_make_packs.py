@@ -9,8 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from edgecodec.encoder.training import make_packs
-from edgecodec.encoder.training.make_packs import CROP, sequences, triplets
-from edgecodec.encoder.training.packs import SequencePack, TripletPack
+from edgecodec.encoder.training.make_packs import CROP, halves, sequences, triplets
+from edgecodec.encoder.training.packs import (
+    SequencePack,
+    TripletPack,
+    channels_stored,
+    plane_errors,
+)
 from edgecodec.encoder.training.sources import Segment
 from edgecodec.runtime.container import Codec
 from edgecodec.runtime.errors import EdgecodecError
@@ -18,6 +23,7 @@ from edgecodec.runtime.frames import PictureFormat
 from edgecodec.runtime.packing import unpack
 
 PICTURE = PictureFormat(160, 144)
+CROPPED = PictureFormat(CROP, CROP)
 H264_ONLY = {Codec.H264: (23, 42, 1)}
 
 
@@ -44,17 +50,23 @@ def test_sequences_are_crops_of_consecutive_source_frames(segment: Segment) -> N
             assert any(np.array_equal(y, crop) for crop in crops_of(segment, number))
 
 
-def test_triplets_hold_decoded_frames_their_source_and_their_condition(segment: Segment) -> None:
-    made = list(triplets(segment, 2, np.random.default_rng(0)))
-    # Two encodes of AV1, H.265 and VVC each, one of H.264; two crops of each.
-    assert len(made) == 14
+@pytest.mark.parametrize("half", [False, True])
+def test_samples_hold_what_the_network_sees_the_base_and_the_source(
+    segment: Segment, half: bool
+) -> None:
+    made = list((halves if half else triplets)(segment, 2, np.random.default_rng(0)))
+    # Two encodes of AV1 (and of VVC at half size), one of the others; two crops of each.
+    assert len(made) == (12 if half else 10)
     assert {int(condition[1]) for _, condition in made} == {0, 85, 170, 255}
-    for frames, condition in made:
-        assert frames.shape == (4, 24, 32, 32)
-        assert frames.dtype == condition.dtype == np.uint8
+    channels = 6 if half else 24
+    for sample, condition in made:
+        assert sample.shape == (channels_stored(channels), 32, 32)
+        assert sample.dtype == condition.dtype == np.uint8
         assert 0 < condition[0] < 255
-        before, shown, after, source = (
-            unpack(frame[None], PictureFormat(CROP, CROP))[0].astype(int) for frame in frames
+        shown = sample[: 3 * channels].reshape(3, channels, 32, 32)
+        beyond, source = (
+            unpack(sample[None, start : start + 24 or None], CROPPED)[0].astype(int)
+            for start in (-48, -24)
         )
         at = [
             number
@@ -62,10 +74,33 @@ def test_triplets_hold_decoded_frames_their_source_and_their_condition(segment: 
             if any(np.array_equal(source, crop) for crop in crops_of(segment, number))
         ]
         assert len(at) == 1
-        # The decoded frame is near its source, and nearer than its neighbours are.
-        loss = [np.square(each - source).mean() for each in (before, shown, after)]
-        assert 0 < loss[1] < 200
-        assert loss[1] <= min(loss) * 1.5
+        full = sample[18:42] if half else shown[1]
+        base = unpack(full[None], CROPPED)[0] + (beyond - 128) / 4
+        assert np.abs(beyond - 128).max() <= 3
+        if condition[1] == 170 and not half:
+            assert not (beyond - 128).any()  # 8 bits have nothing beyond 8 bits
+        # The decoded frame is near its source.
+        assert 0 < np.square(base - source).mean() < (600 if half else 200)
+        if half:
+            small = unpack(shown[1][None], PictureFormat(CROP // 2, CROP // 2))[0].astype(float)
+            means = base.reshape(CROP // 2, 2, CROP // 2, 2).mean(axis=(1, 3))
+            assert np.abs(means - small).mean() < 3
+
+
+def test_a_samples_distortion_is_that_of_its_encode(
+    draw_planes, make_clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(make_packs, "_RANGES", {Codec.H264: (23, 42, 2)})
+    data = tmp_path / "data"
+    data.mkdir()
+    picture = PictureFormat(320, 288)
+    make_clip(data / "one.mp4", picture, draw_planes(picture, 25))
+    command(monkeypatch, "triplets", data, tmp_path / "t")
+    distortion = np.load(tmp_path / "t" / "distortion.npy")
+    errors = plane_errors(np.load(tmp_path / "t" / "x.npy"))
+    assert distortion.shape == errors.shape == (4, 3)
+    for encode in (slice(0, 2), slice(2, 4)):
+        assert np.allclose(distortion[encode], errors[encode].mean(axis=0))
 
 
 def command(monkeypatch: pytest.MonkeyPatch, kind: str, data: Path, pack: Path) -> None:
@@ -77,19 +112,20 @@ def command(monkeypatch: pytest.MonkeyPatch, kind: str, data: Path, pack: Path) 
 def test_the_command_writes_packs_that_training_reads(
     draw_planes, make_clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(make_packs, "_RANGES", H264_ONLY)
+    for ranges in ("_RANGES", "_HALF_RANGES"):
+        monkeypatch.setattr(make_packs, ranges, H264_ONLY)
     data = tmp_path / "data"
     data.mkdir()
     make_clip(data / "one.mp4", PICTURE, draw_planes(PICTURE, 25))
     command(monkeypatch, "sequences", data, tmp_path / "s")
     x = SequencePack(tmp_path / "s").batch(np.random.default_rng(0), 2)
     assert x.shape == (2, 9, 96, 16, 16)
-    command(monkeypatch, "triplets", data, tmp_path / "t")
-    frames, condition, _ = TripletPack(tmp_path / "t").batch(np.random.default_rng(0), 2)
-    assert frames.shape == (2, 3, 24, 32, 32)
-    assert condition.shape == (2, 2, 32, 32)
-    names = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.glob("[st]/*"))
-    assert names == ["s/x.npy", "t/condition.npy", "t/x.npy"]
+    for kind, channels in (("triplets", 24), ("halves", 6)):
+        command(monkeypatch, kind, data, tmp_path / kind)
+        batch = TripletPack(tmp_path / kind).batch(np.random.default_rng(0), 2)
+        assert batch.shown.shape == (2, 3, channels, 32, 32)
+        names = sorted(path.name for path in (tmp_path / kind).iterdir())
+        assert names == ["condition.npy", "distortion.npy", "x.npy"]
 
 
 def test_clips_that_are_all_too_short_are_an_error(

@@ -8,58 +8,101 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from edgecodec.encoder.training import packs
-from edgecodec.encoder.training.packs import SequencePack, TripletPack
+from edgecodec.encoder.training.augment import Mirroring
+from edgecodec.encoder.training.packs import (
+    PLANES,
+    SequencePack,
+    TripletPack,
+    channels_stored,
+    plane_errors,
+)
 
 
 @pytest.fixture
 def as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No mirrors and no colours."""
-    for name in ("mirrored", "recolored"):
-        monkeypatch.setattr(packs, name, lambda x, random: x)
+    """No mirrors."""
+    monkeypatch.setattr(Mirroring, "drawn", lambda _: Mirroring(False, False))
 
 
-def test_a_batch_of_triplets_has_frames_condition_and_target(triplet_pack: Path) -> None:
-    pack = TripletPack(triplet_pack)
+@pytest.mark.parametrize("kind", ["full", "half"])
+def test_a_batch_has_frames_condition_base_and_target(
+    triplet_packs: dict[str, Path], kind: str
+) -> None:
+    pack = TripletPack(triplet_packs[kind])
     assert len(pack) == 8
-    x, condition, target = pack.batch(np.random.default_rng(1), 5)
-    assert x.shape == (5, 3, 24, 4, 4)
-    assert condition.shape == (5, 2, 4, 4)
-    assert target.shape == (5, 24, 4, 4)
-    for each in (x, condition, target):
+    assert pack.frame_channels == {"full": 24, "half": 6}[kind]
+    batch = pack.batch(np.random.default_rng(1), 5)
+    assert batch.shown.shape == (5, 3, pack.frame_channels, 4, 4)
+    assert batch.condition.shape == (5, 2, 4, 4)
+    assert batch.base.shape == batch.target.shape == (5, 24, 4, 4)
+    assert batch.distortion.shape == (5, 3)
+    for each in (batch.shown, batch.condition, batch.target):
         assert each.dtype == torch.float32
         assert 0.0 <= float(each.min()) <= float(each.max()) <= 1.0
+    condition = batch.condition
     assert torch.equal(condition, condition[:, :, :1, :1].expand_as(condition))
 
 
-def test_triplets_are_the_packs_forwards_or_backwards(
-    triplet_pack: Path, as_they_are: None
+@pytest.mark.parametrize("kind", ["full", "half"])
+def test_a_batch_is_the_packs_samples_forwards_or_backwards(
+    triplet_packs: dict[str, Path], kind: str, as_they_are: None
 ) -> None:
-    stored = np.load(triplet_pack / "x.npy")
-    conditions = np.load(triplet_pack / "condition.npy")
-    x, condition, target = TripletPack(triplet_pack).batch(np.random.default_rng(1), 8)
+    folder = triplet_packs[kind]
+    stored = np.load(folder / "x.npy").astype(int)
+    conditions = np.load(folder / "condition.npy")
+    batch = TripletPack(folder).batch(np.random.default_rng(1), 8)
+    channels = batch.shown.shape[2]
+    frames = stored[:, : 3 * channels].reshape(8, 3, channels, 4, 4)
+    full = frames[:, 1] if kind == "full" else stored[:, 18:42]
     backwards = 0
     for row in range(8):
-        assert np.array_equal((target[row] * 255).round().numpy(), stored[row, 3])
-        assert np.array_equal((condition[row, :, 0, 0] * 255).round().numpy(), conditions[row])
-        shown = (x[row] * 255).round().numpy()
-        flipped = np.array_equal(shown, stored[row, [2, 1, 0]])
-        assert flipped or np.array_equal(shown, stored[row, :3])
+        assert np.array_equal((batch.target[row] * 255).round().numpy(), stored[row, -24:])
+        assert np.array_equal((batch.condition[row, :, 0, 0] * 255).round(), conditions[row])
+        quarters = 4 * full[row] + stored[row, -48:-24] - 128
+        assert np.array_equal((batch.base[row] * 1020).round().numpy(), quarters)
+        shown = (batch.shown[row] * 255).round().numpy()
+        flipped = np.array_equal(shown, frames[row, ::-1])
+        assert flipped or np.array_equal(shown, frames[row])
         backwards += flipped
     assert 0 < backwards < 8
 
 
-def test_several_packs_are_read_as_one(
-    triplet_pack: Path, as_they_are: None, tmp_path: Path
+def test_mirrors_leave_the_bases_error_as_it_is(
+    triplet_packs: dict[str, Path],
 ) -> None:
+    for folder in triplet_packs.values():
+        stored = plane_errors(np.load(folder / "x.npy"))
+        batch = TripletPack(folder).batch(np.random.default_rng(3), 8)
+        squared = ((batch.base - batch.target) * 255).square()
+        for plane, (start, end, _) in enumerate(PLANES):
+            errors = squared[:, start:end].mean(dim=(1, 2, 3)).numpy()
+            assert np.allclose(errors, stored[:, plane], rtol=1e-4)
+
+
+def test_several_packs_are_read_as_one(
+    triplet_packs: dict[str, Path], as_they_are: None, tmp_path: Path
+) -> None:
+    folder = triplet_packs["full"]
     other = tmp_path / "other"
-    shutil.copytree(triplet_pack, other)
-    np.save(other / "x.npy", 255 - np.load(triplet_pack / "x.npy"))
-    pack = TripletPack(triplet_pack, other)
+    shutil.copytree(folder, other)
+    np.save(other / "x.npy", 255 - np.load(folder / "x.npy"))
+    pack = TripletPack(folder, other)
     assert len(pack) == 16
-    _, _, target = pack.batch(np.random.default_rng(1), 16)
-    both = np.concatenate([np.load(folder / "x.npy")[:, 3] for folder in (triplet_pack, other)])
+    target = pack.batch(np.random.default_rng(1), 16).target
+    both = np.concatenate([np.load(each / "x.npy")[:, -24:] for each in (folder, other)])
     assert np.array_equal((target * 255).round().numpy(), both)
+
+
+def test_packs_of_two_kinds_or_of_none_are_refused(
+    triplet_packs: dict[str, Path], tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match=f"{channels_stored(24)} and those of half-size ones"):
+        TripletPack(*triplet_packs.values())
+    odd = tmp_path / "odd"
+    shutil.copytree(triplet_packs["full"], odd)
+    np.save(odd / "x.npy", np.load(odd / "x.npy")[:, :-1])
+    with pytest.raises(ValueError, match="119"):
+        TripletPack(odd)
 
 
 def test_sequences_run_forwards_or_backwards(sequence_pack: Path, as_they_are: None) -> None:
@@ -76,9 +119,11 @@ def test_sequences_run_forwards_or_backwards(sequence_pack: Path, as_they_are: N
     assert 0 < backwards < 6
 
 
-def test_the_same_seed_gives_the_same_batch(triplet_pack: Path, sequence_pack: Path) -> None:
+def test_the_same_seed_gives_the_same_batch(
+    triplet_packs: dict[str, Path], sequence_pack: Path
+) -> None:
     for make in (
-        lambda seed: TripletPack(triplet_pack).batch(np.random.default_rng(seed), 4)[0],
+        lambda seed: TripletPack(triplet_packs["half"]).batch(np.random.default_rng(seed), 4).shown,
         lambda seed: SequencePack(sequence_pack).batch(np.random.default_rng(seed), 4),
     ):
         assert torch.equal(make(3), make(3))

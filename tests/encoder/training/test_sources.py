@@ -85,7 +85,8 @@ def test_colours_are_those_of_the_picture(tmp_path: Path, kind: str) -> None:
             cv2.imwrite(str(source / f"{number}.png"), blue)
     (segment,) = read_segments(source, 1, 2, np.random.default_rng(0))
     for plane, level in zip(segment.frames[1], (74, 194, 105), strict=True):
-        assert np.abs(plane.astype(int) - level).max() <= 2
+        # The mean: a still may be under grain.
+        assert plane.mean() == pytest.approx(level, abs=1)
 
 
 def test_the_same_seed_gives_the_same_segments(folder: Path) -> None:
@@ -102,15 +103,26 @@ def test_a_clip_that_is_too_short_or_too_deep_gives_none(folder: Path, deep_clip
     assert not list(read_segments(deep_clip.path, 3, 2, np.random.default_rng(0)))
 
 
-def test_a_clip_at_its_own_size_keeps_its_samples(draw_planes, make_clip, tmp_path: Path) -> None:
-    picture = PictureFormat(160, 128)
+def test_clips_lose_at_least_half_their_size(draw_planes, make_clip, tmp_path: Path) -> None:
+    """What the clip's own compression took away must not become the target."""
+    picture = PictureFormat(320, 256)
     clip = make_clip(tmp_path / "own.mp4", picture, draw_planes(picture, 3))
-    random = np.random.default_rng(0)
-    segments = read_segments(clip.path, 20, 3, random)
-    own = [segment for segment in segments if segment.format == picture]
-    assert own
-    for planes, drawn in zip(own[0].frames, clip.planes, strict=True):
-        assert all(np.array_equal(a, b) for a, b in zip(planes, drawn, strict=True))
+    sizes = {
+        (segment.format.width, segment.format.height)
+        for segment in read_segments(clip.path, 20, 3, np.random.default_rng(0))
+    }
+    # 0.4 and 0.5, but crops need 128.
+    assert sizes == {(160, 128), (128, 128)}
+
+
+def test_a_still_moves_and_half_of_them_have_grain(tmp_path: Path) -> None:
+    still = write_picture(tmp_path / "still.png", 900, 800)
+    noise = []
+    for segment in read_segments(still, 12, 3, np.random.default_rng(1)):
+        assert segment.format == PictureFormat(256, 256)
+        y = segment.frames[1][0].astype(float)
+        noise.append(np.abs(np.diff(y, 2, axis=1)).mean())
+    assert max(noise) > 2 * min(noise)
 
 
 def test_a_picture_that_cannot_be_read_is_named(tmp_path: Path) -> None:

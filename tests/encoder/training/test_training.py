@@ -7,6 +7,7 @@ import json
 import math
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from edgecodec.decoder import Enhancer, load, model_id, network_names
 from edgecodec.encoder.analysis import analysis_names, load_analysis
 from edgecodec.encoder.training import enhancer, latent
 from edgecodec.encoder.training.checkpoint import Progress, load_checkpoint
-from edgecodec.encoder.training.packs import SequencePack, TripletPack
+from edgecodec.encoder.training.packs import SequencePack, TripletBatch, TripletPack
 from edgecodec.encoder.training.publish import publish
 from edgecodec.encoder.training.schedule import Deadline, Schedule
 from edgecodec.runtime.latents import dequantize as dequantize_on_device
@@ -96,25 +97,33 @@ def test_no_time_at_all_trains_nothing(run: Run, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def drawn(base: torch.Tensor, target: torch.Tensor) -> TripletBatch:
+    """A batch of which only what the loss reads matters."""
+    nothing = torch.zeros(len(base), 1)
+    distortion = enhancer.plane_errors(base, target)
+    return TripletBatch(nothing, nothing, base, target, distortion)
+
+
 def test_relative_loss_is_one_without_a_gain() -> None:
     base, target = (
         torch.from_numpy(np.random.default_rng(n).random((2, 24, 4, 4))).float() for n in (1, 2)
     )
-    assert float(enhancer.relative_loss(base, base, target)) == pytest.approx(1.0)
-    assert float(enhancer.relative_loss(target, base, target)) < 0.01
+    batch = drawn(base, target)
+    assert float(enhancer.relative_loss(base, batch)) == pytest.approx(1.0)
+    assert float(enhancer.relative_loss(target, batch)) < 0.01
     halfway = (base + target) / 2
-    assert float(enhancer.relative_loss(halfway, base, target)) == pytest.approx(0.25, abs=0.01)
+    assert float(enhancer.relative_loss(halfway, batch)) == pytest.approx(0.25, abs=0.01)
 
 
 def test_errors_are_weighted_six_to_one_to_one() -> None:
     target = torch.full((1, 24, 4, 4), 0.5)
+    batch = drawn(target + 0.2, target)
     parts = []
     for start, end in ((0, 16), (16, 20), (20, 24)):
         output = target.clone()
-        output[:, start:end] += 0.1
-        parts.append(float(enhancer.relative_loss(output, target + 0.2, target)))
-    whole = [(part - parts[1]) / (parts[0] - parts[1]) for part in parts]
-    assert whole == pytest.approx([1.0, 0.0, 0.0], abs=1e-3)
+        output[:, start:end] += 0.2
+        parts.append(float(enhancer.relative_loss(output, batch)))
+    assert parts == pytest.approx([0.75, 0.125, 0.125], abs=1e-3)
     frame = torch.full((1, 96, 2, 2), 0.5)
     moved = []
     for start, end in ((0, 64), (64, 80), (80, 96)):
@@ -124,12 +133,29 @@ def test_errors_are_weighted_six_to_one_to_one() -> None:
     assert moved == pytest.approx([3.0, 0.5, 0.5], rel=1e-3)
 
 
-def test_a_prepared_enhancer_begins_as_the_identity_and_sees_no_brightness() -> None:
+def test_a_sample_counts_by_its_share_of_its_encodes_distortion() -> None:
+    """Ten times the error of a crop weighs a hundred times as much: the frame's PSNR says so."""
+    target = torch.full((2, 24, 4, 4), 0.5)
+    base = target + torch.tensor([0.1, 0.01])[:, None, None, None]
+    batch = replace(drawn(base, target), distortion=torch.full((2, 3), 100.0))
+    gains = []
+    for mended in range(2):
+        output = base.clone()
+        output[mended] = target[mended]
+        gains.append(1 - float(enhancer.relative_loss(output, batch)))
+    assert gains[0] == pytest.approx(100 * gains[1], rel=0.1)
+
+
+@pytest.mark.parametrize("frame_channels", [6, 24])
+def test_a_prepared_network_adds_nothing_and_sees_no_brightness(frame_channels: int) -> None:
     torch.manual_seed(0)
-    network = Enhancer(64, 2)
+    network = Enhancer(64, 2, frame_channels)
     enhancer.prepare(network)
-    frame, condition = torch.rand(1, 24, 4, 4), torch.rand(1, 2, 4, 4)
-    assert torch.equal(network(frame, frame, frame, condition), frame)
+    frame, condition = torch.rand(1, frame_channels, 4, 4), torch.rand(1, 2, 4, 4)
+    gain, bias = torch.ones(1, 64, 1, 1), torch.zeros(1, 64, 1, 1)
+    assert not network(frame, frame, frame, condition, gain, bias).any()
+    if frame_channels == 6:
+        return  # its chroma planes are a sample a cell
     flat = [
         network.stem(
             torch.cat([*(torch.full((1, 24, 1, 1), level),) * 3, torch.zeros(1, 2, 1, 1)], 1)
@@ -139,10 +165,10 @@ def test_a_prepared_enhancer_begins_as_the_identity_and_sees_no_brightness() -> 
     assert torch.allclose(*flat, atol=1e-4)
 
 
-def test_residuals_are_whole_levels_that_a_device_can_hold() -> None:
-    levels = torch.tensor([-300.0, -128.0, -3.4, 0.0, 0.6, 127.0, 300.0])
+def test_residuals_are_quarters_of_a_level_that_a_device_can_hold() -> None:
+    levels = torch.tensor([-300.0, -32.0, -3.4, 0.0, 0.6, 31.75, 300.0])
     held = enhancer.quantize_residual(levels / 255.0) * 255.0
-    assert held.tolist() == pytest.approx([-128, -128, -3, 0, 1, 127, 127], abs=1e-3)
+    assert held.tolist() == pytest.approx([-32, -32, -3.5, 0, 0.5, 31.75, 31.75], abs=1e-3)
 
 
 @pytest.mark.parametrize("quality", [0, 17, 40, 63])
@@ -217,17 +243,21 @@ def run_command(
 
 
 def test_the_commands_train_and_publish(
-    triplet_pack: Path, sequence_pack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    triplet_packs: dict[str, Path],
+    sequence_pack: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     light, analysis = tmp_path / "light", tmp_path / "analysis"
     light.mkdir()
     analysis.mkdir()
     common = ("--steps", 1, "--batch", 2)
-    file = light / "enhancer-nano.safetensors"
-    run_command(
-        monkeypatch, enhancer.main, "--pack", triplet_pack, "--checkpoint", tmp_path / "e.pt",
-        *common, "--publish", file,
-    )  # fmt: skip
+    for name, kind in (("enhancer", "full"), ("generator_up", "half")):
+        run_command(
+            monkeypatch, enhancer.main, "--pack", triplet_packs[kind],
+            "--checkpoint", tmp_path / f"{name}.pt", *common,
+            "--publish", light / f"{name}-nano.safetensors",
+        )  # fmt: skip
     run_command(
         monkeypatch, latent.main, "--pack", sequence_pack, "--checkpoint", tmp_path / "l.pt",
         *common, "--publish", light, analysis,
