@@ -29,6 +29,7 @@ from .title import MAX_TITLE_ID
 from .upsample import Upsampling
 
 __all__ = [
+    "ALL_PLANES",
     "BasePacket",
     "BaseStream",
     "Body",
@@ -56,13 +57,18 @@ class ClassicalBody:
     upsampling: Upsampling = Upsampling.NONE
 
 
+ALL_PLANES = (True, True, True)
+"""Y, U and V."""
+
+
 @dataclass(frozen=True)
 class HybridBody:
     """A base stream, and for each frame in display order whether network `enhancer` mends it.
 
     Without `upsampling` the network is an `enhancer`; with it, a `generator_up`, which sees the
     base's frames at half size. `scene_code` adapts the network to the scene. `title` numbers the
-    title weights that it runs with; a player that lacks them plays the network as it is.
+    title weights that it runs with; a player that lacks them plays the network as it is. Of the
+    mended frames only those `planes` (Y, U, V) are taken that it helps.
     """
 
     base: BaseStream
@@ -71,6 +77,7 @@ class HybridBody:
     scene_code: SceneCode | None = None
     upsampling: Upsampling = Upsampling.NONE
     title: int | None = None
+    planes: tuple[bool, bool, bool] = ALL_PLANES
 
 
 class FrameKind(IntEnum):
@@ -120,6 +127,7 @@ class _BodyField(IntEnum):
     SCENE_CODE = 0x0004
     UPSAMPLING = 0x8005
     TITLE = 0x0006
+    PLANES = 0x8007
 
 
 class _LatentField(IntEnum):
@@ -156,6 +164,8 @@ def pack_body(body: Body) -> bytes:
                 fields.append((_BodyField.SCENE_CODE, pack_scene_code(body.scene_code)))
             if body.title is not None:
                 fields.append((_BodyField.TITLE, pack_unsigned(body.title)))
+            if body.planes != ALL_PLANES:
+                fields.append((_BodyField.PLANES, _pack_bits(body.planes)))
         packed = pack_fields(fields)
     if parse_body(strategy, packed, frames) != body:
         raise ValueError("this body has values that the format cannot hold")
@@ -197,7 +207,16 @@ def _parse_hybrid(fields: Fields, frames: int, limits: Limits) -> HybridBody:
         None if code is None else parse_scene_code(code, fields.what),
         _parse_upsampling(fields),
         None if title is None else fields.integer(_BodyField.TITLE, MAX_TITLE_ID + 1),
+        _parse_planes(fields),
     )
+
+
+def _parse_planes(fields: Fields) -> tuple[bool, bool, bool]:
+    data = fields.optional(_BodyField.PLANES)
+    if data is None:
+        return ALL_PLANES
+    y, u, v = _parse_bits(data, len(ALL_PLANES), fields.what)
+    return y, u, v
 
 
 def _parse_upsampling(fields: Fields) -> Upsampling:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
+from itertools import product
 
 from ...runtime.base import decode_base
 from ...runtime.chunks import Codec, StrategyId
 from ...runtime.container import Limits
 from ...runtime.frames import Planes
-from ...runtime.payloads import BaseStream, ClassicalBody, HybridBody
+from ...runtime.payloads import ALL_PLANES, BaseStream, ClassicalBody, HybridBody
 from ...runtime.scene_code import SceneCode
 from ...runtime.scenes import deep_base, enhance, unmended
 from ...runtime.upsample import Upsampling
@@ -27,6 +28,8 @@ from ._base import Candidate, candidate, frame_psnr
 # bits: where searches start that measure for themselves.
 _USUAL = {Codec.AV1: 45.0, Codec.H265: 30.0, Codec.H264: 33.0, Codec.VVC: 29.0}
 _OCTAVE = {Codec.AV1: 10.0, Codec.H265: 6.0, Codec.H264: 6.0, Codec.VVC: 5.5}
+# Choices of Y, U and V: all of them first.
+_PLANES = tuple((y, u, v) for y, u, v in product((True, False), repeat=3) if y or u or v)
 # A base of a quarter of the samples needs so many octaves more of its own for the same bits.
 _HALF_OCTAVES = 1.0
 
@@ -91,10 +94,9 @@ class StandardTrial:
             sampler = CropSampler(scene, base, self.upsampling, halo=len(device.body))
             frames = sampler.watch(frames)
         generic = mended.tried(layer.scored(frames))
-        plain = [each.weighted for each in layer.plain]
         made = [
-            self._made(scene, setting, simple, plain),
-            self._made(scene, setting, *mended.where_better(generic, plain)),
+            self._made(scene, setting, simple, [each.weighted for each in layer.plain]),
+            self._made(scene, setting, *mended.where_better(generic)),
         ]
         if sampler is not None:
             # torch takes seconds to load, and where no code is searched nothing needs it.
@@ -103,7 +105,7 @@ class StandardTrial:
             code = search_code(device, sampler.crops, layer.plain, made[1].bits)
             if code is not None:
                 tried = mended.tried(layer.deep(), code)
-                coded = self._made(scene, setting, *mended.where_better(tried, plain, code))
+                coded = self._made(scene, setting, *mended.where_better(tried, code))
                 made += [coded] if coded.psnr > made[1].psnr else []
         return tuple(made)
 
@@ -197,8 +199,8 @@ class _Mended:
     title: TitleFile | None
     resources: Resources
 
-    def tried(self, deep: Iterator[Planes], code: SceneCode | None = None) -> list[float]:
-        """(6 Y + U + V) / 8 in dB of each frame of the layer, all of them mended."""
+    def tried(self, deep: Iterator[Planes], code: SceneCode | None = None) -> list[PlanePsnr]:
+        """What each frame of the layer scores, all of them mended."""
         scene = self.layer.scene
         frames = enhance(
             deep,
@@ -210,19 +212,40 @@ class _Mended:
             code=code,
             threads=self.layer.threads,
         )
-        return list(frame_psnr(scene, frames))
+        depth = scene.format.bit_depth
+        pairs = zip(scene.frames, frames, strict=True)
+        return [psnr(source, planes, depth) for source, planes in pairs]
 
     def where_better(
-        self, tried: Sequence[float], plain: Sequence[float], code: SceneCode | None = None
+        self, tried: Sequence[PlanePsnr], code: SceneCode | None = None
     ) -> tuple[HybridBody, list[float]]:
-        """The scene with those frames mended that gain, and what its frames score."""
-        pairs = list(zip(tried, plain, strict=True))
+        """The scene with those planes and those frames mended that gain, and what its frames
+        score."""
+        plain = [each.weighted for each in self.layer.plain]
+        best = plain
+        planes = ALL_PLANES
+        for wanted in _PLANES:
+            pairs = zip(tried, self.layer.plain, strict=True)
+            mixed = [_mixed(mended, as_it_was, wanted) for mended, as_it_was in pairs]
+            scores = [max(pair) for pair in zip(mixed, plain, strict=True)]
+            # All of them unless fewer are better.
+            if sum(scores) > sum(best):
+                best, planes = scores, wanted
         body = HybridBody(
             self.layer.stream,
             self.enhancer,
-            tuple(after > before for after, before in pairs),
+            tuple(after > before for after, before in zip(best, plain, strict=True)),
             scene_code=code,
             upsampling=self.layer.upsampling,
             title=None if self.title is None else self.title.number,
+            planes=planes,
         )
-        return body, [max(pair) for pair in pairs]
+        return body, best
+
+
+def _mixed(mended: PlanePsnr, plain: PlanePsnr, planes: tuple[bool, bool, bool]) -> float:
+    y, u, v = (
+        after if wanted else before
+        for after, before, wanted in zip(astuple(mended), astuple(plain), planes, strict=True)
+    )
+    return PlanePsnr(y, u, v).weighted

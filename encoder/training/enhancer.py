@@ -65,9 +65,11 @@ def prepare(network: Enhancer) -> None:
             start = frame_channels * frame
             for channels in (luma, chroma, chroma):
                 taps = weight[:, start : start + channels]
-                # A single sample of a plane has no detail: only its difference over time.
                 if channels > 1:
                     taps -= taps.mean(dim=1, keepdim=True)
+                else:
+                    # A single sample of a plane is all brightness.
+                    taps *= 0.05
                 start += channels
         weight[:, 3 * frame_channels :] *= 0.25
         network.stem.weight.copy_(weight)
@@ -80,12 +82,14 @@ def prepare(network: Enhancer) -> None:
             layer.bias.zero_()
 
 
-def optimizer_for(network: Enhancer, rate: float) -> torch.optim.Optimizer:
+def optimizer_for(
+    network: Enhancer, rate: float, head_share: float = HEAD_RATE
+) -> torch.optim.Optimizer:
     """Adam with the head's own share of the rate."""
     head = list(network.head.parameters())
     trunk = [p for name, p in network.named_parameters() if not name.startswith("head")]
     return torch.optim.Adam(
-        [{"params": trunk, "share": 1.0}, {"params": head, "share": HEAD_RATE}],
+        [{"params": trunk, "share": 1.0}, {"params": head, "share": head_share}],
         lr=rate,
         betas=(0.9, 0.99),
     )
@@ -114,6 +118,7 @@ def train(
     deadline: Deadline,
     seed: int,
     device: str = "cpu",
+    head_share: float = HEAD_RATE,
 ) -> tuple[Enhancer, Progress]:
     """Run `schedule` on `pack` until it or `deadline` ends; resumes from `checkpoint`."""
     torch.manual_seed(seed)
@@ -122,7 +127,7 @@ def train(
     assert isinstance(network, Enhancer)
     prepare(network)
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = optimizer_for(network, schedule.peak_rate)
+    optimizer = optimizer_for(network, schedule.peak_rate, head_share)
 
     def loss_at(random: np.random.Generator, step: int) -> Tensor:
         drawn = pack.batch(random, batch)
@@ -143,6 +148,7 @@ def main() -> None:
     parser.add_argument("--publish", type=Path, metavar="FILE.safetensors")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--int8-share", type=float, default=0.1, help="of the steps, the last ones")
+    parser.add_argument("--head-share", type=float, default=HEAD_RATE, help="of the rate")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(arguments.threads)
@@ -155,6 +161,7 @@ def main() -> None:
         Deadline(arguments.minutes * 60),
         arguments.seed,
         arguments.device,
+        arguments.head_share,
     )
     if arguments.publish:
         publish(network, arguments.publish, done)

@@ -229,7 +229,8 @@ def _distortion(x: list[NDArray[np.uint8]], encodes: int) -> NDArray[np.float32]
     """Of each sample's encode: `encodes` consecutive samples are from one."""
     errors = np.concatenate([plane_errors(each[None]) for each in x])
     means = errors.reshape(-1, encodes, 3).mean(axis=1)
-    return means.repeat(encodes, axis=0)
+    repeated: NDArray[np.float32] = means.repeat(encodes, axis=0)
+    return repeated
 
 
 def _save(path: Path, samples: Sequence[NDArray[np.uint8] | NDArray[np.float32]]) -> None:

@@ -20,7 +20,7 @@ from ..container import Codec
 from ..errors import BitstreamError
 from ..frames import PictureFormat, Plane, Planes
 from ..packing import Packed, pack, unpack
-from ..payloads import BaseStream, ClassicalBody, HybridBody
+from ..payloads import ALL_PLANES, BaseStream, ClassicalBody, HybridBody
 from ..prefetch import prefetched
 from ..scene_code import SceneCode, identity_code
 from ..sessions import Network
@@ -73,6 +73,7 @@ def decode_hybrid(body: HybridBody, frames: int, context: SceneContext) -> Itera
             network,
             upsampling=body.upsampling,
             code=body.scene_code,
+            planes=body.planes,
             threads=context.threads,
         )
 
@@ -86,6 +87,7 @@ def enhance(
     *,
     upsampling: Upsampling = Upsampling.NONE,
     code: SceneCode | None = None,
+    planes: tuple[bool, bool, bool] = ALL_PLANES,
     threads: int = 1,
 ) -> Iterator[Planes]:
     """`base`'s frames in their order, each through the network where `enhanced` says so.
@@ -102,6 +104,7 @@ def enhance(
         network: an `enhancer`; with `upsampling` a `generator_up`.
         upsampling: how frames get their full size.
         code: what the network is adapted by, None for the identity.
+        planes: those of Y, U and V that are mended; the others are as `unmended` gives them.
         threads: how many upsample a frame, 0 for one a core. Samples do not depend on it.
 
     Yields:
@@ -133,7 +136,15 @@ def enhance(
         }
         (residual,) = network.run(frames | {"condition": condition} | adaptation)
         full = full_size(window[index], stream, upsampling, picture, pool=pool)
-        return add_residual(full, residual, picture)
+        made = add_residual(full, residual, picture)
+        if planes == ALL_PLANES:
+            return made
+        plain = unmended(window[index], stream, upsampling, picture, pool=pool)
+        y, u, v = (
+            each[0] if wanted else each[1]
+            for *each, wanted in zip(made, plain, planes, strict=True)
+        )
+        return y, u, v
 
     def finished(index: int, last: int, pool: Executor | None) -> Planes:
         if enhanced[index]:
@@ -147,10 +158,10 @@ def enhance(
 
     index = -1
     with nullcontext() if upsampling is Upsampling.NONE else upsampling_pool(threads) as pool:
-        for index, planes in enumerate(base):
+        for index, frame in enumerate(base):
             if index >= len(enhanced):
                 raise BitstreamError(f"the base has more frames than the scene's {len(enhanced)}")
-            window[index] = planes
+            window[index] = frame
             if index > 0:
                 yield finished(index - 1, index, pool)
         if index >= 0:

@@ -48,11 +48,9 @@ TITLE = EncodeOptions(
 
 @pytest.fixture(scope="module")
 def two_scenes(clip_folder: Path, make_clip):
-    """12 frames of one picture and 12 of another."""
-    frames = (
-        *textured(PICTURE, 12),
-        *(tuple(p[::-1] for p in f) for f in textured(PICTURE, 12, 9)),
-    )
+    """16 frames of one picture and 16 of another, darker one."""
+    darker = (tuple(plane // 2 + 20 for plane in each) for each in textured(PICTURE, 16, 9))
+    frames = (*textured(PICTURE, 16), *darker)
     return make_clip(clip_folder / "two.mp4", PICTURE, frames)
 
 
@@ -111,12 +109,13 @@ def test_weights_that_pay_are_sent_and_counted(two_scenes, bright_codec, tmp_pat
     without = encode(two_scenes.path, plain, replace(TITLE, adapt=Adaptation.CODE))
     check(without, two_scenes.path, plain)
     assert without.title_bytes == 0
-    assert report.title_bytes > 0
+    assert report.title_bytes > 300
     assert report.psnr > without.psnr + 2
     assert numbers_of(output) == [0, 0]
     in_scenes = sum(scene.bits for scene in report.scenes) // 8
-    frame = without.bytes - sum(scene.bits for scene in without.scenes) // 8
-    assert report.bytes - in_scenes - report.title_bytes == pytest.approx(frame, abs=8)
+    around = without.bytes - sum(scene.bits for scene in without.scenes) // 8
+    # The header may name networks that the other stream does without.
+    assert 0 <= report.bytes - in_scenes - report.title_bytes - around < 100
 
 
 @pytest.mark.parametrize(
@@ -137,6 +136,7 @@ def test_weights_that_do_not_pay_are_left_out(
 ) -> None:
     """A codec that is as good as it gets leaves nothing for some hundred bytes to mend."""
     monkeypatch.setattr("edgecodec.encoder.titles._LEAST_BITS", 0)
+    monkeypatch.setattr("edgecodec.encoder.code_search.search_code", lambda *_: None)
     monkeypatch.setattr(EncodeOptions, "tuning", TitleTuning(2, batch=2, crop=32, samples=8))
     output, plain = tmp_path / "out.ecv", tmp_path / "plain.ecv"
     report = encode(two_scenes.path, output, TITLE)
