@@ -128,6 +128,27 @@ def test_only_frames_that_gain_are_enhanced(
     assert simple.base == body.base
 
 
+def test_planes_that_the_network_spoils_are_left_as_they_are(
+    draw_planes, resources: Resources, enhancer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A network that finds the luma of every frame and makes chroma grey."""
+    scene = scene_of(draw_planes(SMALL, 3))
+    grey = np.full(SMALL.chroma_shape, 128, np.uint8)
+
+    def enhance(deep, *_arguments, **_options):
+        for _, (y, _u, _v) in zip(deep, scene.frames, strict=True):
+            yield y, grey, grey
+
+    monkeypatch.setattr(standard_module, "enhance", enhance)
+    plain, mended = trial_of(Codec.H264, enhancer=enhancer).encode(scene, 40.0, resources)
+    body = parse_body(mended.strategy, mended.read_body(), 3)
+    assert isinstance(body, HybridBody)
+    assert body.planes == (True, False, False)
+    assert body.enhanced == (True, True, True)
+    # Its luma counts six times of eight, the chroma is that of the plain candidate.
+    assert all(a > b for a, b in zip(mended.frame_psnr, plain.frame_psnr, strict=True))
+
+
 def test_without_an_enhancer_there_is_one_candidate(draw_planes, resources: Resources) -> None:
     scene = scene_of(draw_planes(SMALL, 2))
     (made,) = trial_of(Codec.H264, adapt=Adaptation.CODE).encode(scene, 30.0, resources)

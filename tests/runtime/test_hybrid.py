@@ -244,6 +244,25 @@ def test_the_identity_is_no_code_and_another_code_is_not(
     assert not any(same(a, b) for a, b in zip(without, other, strict=True))
 
 
+@pytest.mark.parametrize("upsampling", [FULL, HALF])
+@pytest.mark.parametrize("planes", [(True, False, False), (False, True, True)])
+def test_planes_that_are_not_taken_are_as_classical_has_them(
+    draw_planes: Draw,
+    pool: NetworkPool,
+    upsampling: Upsampling,
+    planes: tuple[bool, bool, bool],
+) -> None:
+    scene = scene_of(draw_planes, SMALL, 10, upsampling, (True, True))
+    code = replace(body_of(scene), scene_code=CODE)
+    mended = decode(replace(scene, body=code), SMALL, pool)
+    simple = decode(replace(scene, body=replace(code, enhanced=(False, False))), SMALL, pool)
+    made = decode(replace(scene, body=replace(code, planes=planes)), SMALL, pool)
+    for got, after, before in zip(made, mended, simple, strict=True):
+        expected = [(after if taken else before)[n] for n, taken in enumerate(planes)]
+        assert all(np.array_equal(one, other) for one, other in zip(got, expected, strict=True))
+        assert not all(np.array_equal(one, other) for one, other in zip(after, before, strict=True))
+
+
 def test_a_code_for_another_network_is_damage(draw_planes: Draw, pool: NetworkPool) -> None:
     scene = hybrid(draw_planes(SMALL, 2), SMALL, (True, False), identity_code(96))
     with pytest.raises(BitstreamError, match=r"scene code of 96 channels, .* has 64"):

@@ -73,6 +73,7 @@ def hybrid_bodies(draw: st.DrawFn) -> HybridBody:
         draw(st.none() | scene_codes),
         draw(st.sampled_from(Upsampling)),
         draw(st.none() | st.integers(0, 0xFFFF)),
+        draw(st.tuples(st.booleans(), st.booleans(), st.booleans())),
     )
 
 
