@@ -67,7 +67,8 @@ def test_inside_the_context_a_network_computes_what_its_int8_graph_does(
         for port in described.outputs:
             simulated = to_levels(inside[port.name], port).astype(int)
             off = np.abs(simulated - on_device[port.name])
-            assert (off <= 2).mean() >= 0.999
+            # Within a grey level; residuals come in quarters of one.
+            assert (off <= 4).mean() >= 0.999
             # Nearer than the float network: the arithmetic was really simulated.
             floats = to_levels(outside[port.name], port).astype(int)
             assert off.mean() < 0.7 * np.abs(floats - on_device[port.name]).mean()
