@@ -280,8 +280,10 @@ def _print_report(output: Path, report: Mapping[str, Any]) -> None:
     from rich.table import Table
 
     vmaf = "" if report["vmaf"] is None else f" VMAF {report['vmaf']:.2f},"
+    own = report["title_bytes"]
+    title = f" ({own:,} of them weights of its own)" if own else ""
     print(
-        f"{output}: {report['frames']} frames, {report['bytes']:,} bytes,"
+        f"{output}: {report['frames']} frames, {report['bytes']:,} bytes{title},"
         f" {report['bitrate_mbps']:.3f} Mb/s, PSNR {report['psnr']:.2f} dB,"
         f" SSIM {report['ssim']:.4f},{vmaf} {report['trial_encodes']} trial encodes,"
         f" encoded at {report['encode_fps']:.2f} frames/s"
@@ -296,7 +298,7 @@ def _print_report(output: Path, report: Mapping[str, Any]) -> None:
             scene["scene_class"],
             scene["strategy"],
             scene["way"] or scene["codec"] or "-",
-            str(scene["enhanced_frames"] or "-"),
+            f"{scene['enhanced_frames'] or '-'} {scene['adaptation']}".strip(),
             f"{scene['bits'] / 1000:.1f}",
             f"{scene['psnr']:.2f}",
         )

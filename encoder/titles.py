@@ -37,8 +37,8 @@ from .title_worth import Fitted, is_better, title_bits
 
 _STANDARD = (StrategyId.CLASSICAL, StrategyId.HYBRID_SEMANTIC)
 _CHANNELS = {Upsampling.NONE: 24, Upsampling.EIGHT_TAP: 6}
-# Weights of some kilobytes are worth having; scenes of less than this would never pay for them.
-_LEAST_BITS = 40_000
+# What little weights gain such scenes is not worth the minutes that they take.
+_LEAST_BITS = 400_000
 # Twice the bits are so many halvings of the distortion in dB.
 _DB_PER_HALVING = 10 * math.log10(2)
 # Of the work on one network's weights: samples, then the tuning, then trials with the result.

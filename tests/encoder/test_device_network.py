@@ -60,7 +60,7 @@ def test_residuals_are_those_of_the_player(name: str, own: bool) -> None:
     difference = np.abs(residual.round().clip(0, 255) - played)
     # Rounding to the nearest of two may go either way.
     assert difference.max() <= 2
-    assert (difference == 0).mean() > 0.99
+    assert (difference == 0).mean() > 0.98
 
 
 def test_it_is_not_trained_by_accident() -> None:
