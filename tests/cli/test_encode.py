@@ -35,6 +35,7 @@ SCENE = {
     "bits": 12_000,
     "psnr": 41.5,
     "enhanced_frames": 0,
+    "adaptation": "",
 }
 REPORT = {
     "frames": 12,
@@ -44,6 +45,7 @@ REPORT = {
     "ssim": 0.98,
     "vmaf": None,
     "trial_encodes": 17,
+    "title_bytes": 0,
     "encode_fps": 2.0,
     "target_met": None,
     "note": "",
@@ -202,6 +204,16 @@ def test_the_text_report_tells_class_way_and_trials(
     result = runner.invoke(app, ["encode", "in.mp4", "-o", str(tmp_path / "o.ecv")])
     for part in ("animation", "classical", "av1 10-bit half", "17 trial encodes", "VMAF 93.25"):
         assert part in result.stdout
+
+
+def test_the_text_report_tells_what_a_title_has_of_its_own(
+    runner: CliRunner, encoder: FakeEncoder, tmp_path: Path
+) -> None:
+    mended = SCENE | {"enhanced_frames": 12, "adaptation": "title"}
+    encoder.answer |= {"title_bytes": 480, "scenes": [mended]}
+    result = runner.invoke(app, ["encode", "in.mp4", "-o", str(tmp_path / "o.ecv")])
+    assert "1,500 bytes (480 of them weights of its own)" in result.stdout
+    assert "12 title" in result.stdout
 
 
 def test_for_a_device_only_what_it_decodes_is_chosen(
