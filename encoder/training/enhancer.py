@@ -13,9 +13,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor
 
 from ...decoder import Enhancer, build
+from ...runtime.errors import ModelError
 from .checkpoint import Progress
 from .fake_quant import quantize_residual
 from .loop import Job, command, run
@@ -119,13 +122,24 @@ def train(
     seed: int,
     device: str = "cpu",
     head_share: float = HEAD_RATE,
+    start: Path | None = None,
 ) -> tuple[Enhancer, Progress]:
-    """Run `schedule` on `pack` until it or `deadline` ends; resumes from `checkpoint`."""
+    """Run `schedule` on `pack` until it or `deadline` ends; resumes from `checkpoint`.
+
+    Where there is none yet, it begins with the published weights `start`, or afresh without them.
+    Raises ModelError for weights of another network.
+    """
     torch.manual_seed(seed)
     name = "enhancer" if pack.frame_channels == PIXEL_CHANNELS else "generator_up"
     network = build(name, tier)
     assert isinstance(network, Enhancer)
     prepare(network)
+    if start is not None:
+        try:
+            network.load_state_dict(load_file(start))
+        except (SafetensorError, RuntimeError) as error:
+            reason = str(error).strip().partition("\n")[0]
+            raise ModelError(f"{start} is not the weights of {name} ({tier}): {reason}") from error
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = optimizer_for(network, schedule.peak_rate, head_share)
 
@@ -148,6 +162,7 @@ def main() -> None:
     parser.add_argument("--publish", type=Path, metavar="FILE.safetensors")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--int8-share", type=float, default=0.1, help="of the steps, the last ones")
+    parser.add_argument("--start", type=Path, metavar="FILE.safetensors", help="begin with these")
     parser.add_argument("--head-share", type=float, default=HEAD_RATE, help="of the rate")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
@@ -162,6 +177,7 @@ def main() -> None:
         arguments.seed,
         arguments.device,
         arguments.head_share,
+        arguments.start,
     )
     if arguments.publish:
         publish(network, arguments.publish, done)

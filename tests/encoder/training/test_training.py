@@ -20,6 +20,7 @@ from edgecodec.encoder.training.checkpoint import Progress, load_checkpoint
 from edgecodec.encoder.training.packs import SequencePack, TripletBatch, TripletPack
 from edgecodec.encoder.training.publish import publish
 from edgecodec.encoder.training.schedule import Deadline, Schedule
+from edgecodec.runtime.errors import ModelError
 from edgecodec.runtime.latents import dequantize as dequantize_on_device
 from edgecodec.runtime.latents import step_size
 
@@ -232,6 +233,21 @@ def test_published_weights_load_and_are_named_by_their_bytes(tmp_path: Path) -> 
         "enhancer-nano.curve.json",
         "enhancer-nano.safetensors",
     ]
+
+
+def test_a_training_may_begin_with_published_weights(triplet_pack: Path, tmp_path: Path) -> None:
+    torch.manual_seed(7)
+    published = Enhancer(64, 2)
+    publish(published, tmp_path / "start.safetensors", Progress())
+    pack, still = TripletPack(triplet_pack), Schedule(2, 0.0, warmup_steps=1)
+    arguments = ("nano", still, 2, Deadline(NEVER), 1)
+    start = tmp_path / "start.safetensors"
+    made, _ = enhancer.train(pack, tmp_path / "a.pt", *arguments, start=start)
+    assert torch.equal(made.stem.weight, published.stem.weight)
+    with pytest.raises(
+        ModelError, match=r"start\.safetensors is not the weights of enhancer \(edge"
+    ):
+        enhancer.train(pack, tmp_path / "b.pt", "edge", *arguments[1:], start=start)
 
 
 def run_command(
