@@ -21,7 +21,10 @@ _MODULES = (
     "title_network.py",
     "title_samples.py",
     "title_tuning.py",
+    "training/fake_quant.py",
+    "training/rate.py",
     "vmaf.py",
+    "../decoder/networks.py",
 )
 _CODECS = ("av", "imageio-ffmpeg", "onnxruntime")
 
