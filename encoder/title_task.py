@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from .effort import Effort
 from .title_samples import SampleFile
 
-_STEPS = {Effort.FAST: 1500, Effort.NORMAL: 3000, Effort.HIGH: 8000}
+_STEPS = {Effort.FAST: 1500, Effort.NORMAL: 2000, Effort.HIGH: 3000}
 
 
 @dataclass(frozen=True)
