@@ -140,9 +140,11 @@ def test_a_process_exits_with_the_code() -> None:
 
 
 def test_sigint_ends_a_process_with_130() -> None:
+    # A shell that runs the tests in its background has them ignore SIGINT, and so their children.
     script = """
-import time, typer
+import signal, time, typer
 from edgecodec.cli.app import ReportingGroup
+signal.signal(signal.SIGINT, signal.default_int_handler)
 app = typer.Typer(cls=ReportingGroup)
 @app.callback()
 def root(): pass
