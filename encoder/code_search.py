@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +16,8 @@ from ..decoder.networks import BIAS_IDENTITY, GAIN_IDENTITY, GAIN_SCALE, RELU6_S
 from ..runtime.scene_code import SceneCode
 from .code_crops import Crop
 from .quality import PlanePsnr
+from .torch_threads import one_torch_thread
+from .training.packs import PLANES
 
 _STEPS = 300
 # The code's levels are whole numbers from here on.
@@ -26,9 +27,6 @@ _BATCH = 4096
 _CROPS_AT_ONCE = 8
 _SEED = 0
 _PEAK = 1020.0
-# Channels of Y, U and V in a packed frame, and what the planes count for in (6 Y + U + V) / 8.
-_PLANE_CHANNELS = (16, 4, 4)
-_PLANE_WEIGHTS = (0.75, 0.125, 0.125)
 # Beyond 70 dB nothing is to be gained.
 _LEAST_ERROR = 1e-7
 _LOWEST, _HIGHEST = 1, 127
@@ -55,7 +53,7 @@ def search_code(
     as a share of the scene's: twice the bits usually halve the error.
     The result does not depend on the number of threads.
     """
-    with _one_thread():
+    with one_torch_thread():
         torch.manual_seed(_SEED)
         with torch.no_grad():
             task = _task(network, crops, base)
@@ -64,17 +62,6 @@ def search_code(
         level == BIAS_IDENTITY for level in code.bias
     )
     return None if identity else code
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Sums of more threads come out differently in their last digits."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _task(network: Enhancer, crops: Sequence[Crop], base: Sequence[PlanePsnr]) -> _Task:
@@ -104,9 +91,9 @@ def _cells(maps: Tensor) -> Tensor:
 def _channel_weights(base: PlanePsnr) -> Tensor:
     errors = [10 ** (-db / 10) for db in (base.y, base.u, base.v)]
     weights = [
-        share / (max(error, _LEAST_ERROR) * channels)
-        for share, error, channels in zip(_PLANE_WEIGHTS, errors, _PLANE_CHANNELS, strict=True)
-        for _ in range(channels)
+        share / (max(error, _LEAST_ERROR) * (end - start))
+        for (start, end, share), error in zip(PLANES, errors, strict=True)
+        for _ in range(start, end)
     ]
     return torch.tensor(weights)
 

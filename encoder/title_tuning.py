@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +17,7 @@ from ..runtime.template import read_template
 from ..runtime.title import TitleWeights
 from .title_network import Arithmetic, TitledNetwork, TitledTensor, residual_of, usable_steps
 from .title_task import TuningTask
+from .torch_threads import one_torch_thread
 from .training.enhancer import HEAD_RATE
 from .training.packs import PLANES
 from .training.schedule import Schedule
@@ -40,21 +40,10 @@ def tune(task: TuningTask, tell: Callable[[float], None]) -> TitleWeights:
     """
     entry = read_models(packaged_models(task.tier)).network(task.network)
     template = read_template(entry)
-    with _one_thread():
+    with one_torch_thread():
         network = TitledNetwork(template, task.device)
         _Training(task, network).run(tell)
     return network.coded(entry.model_id)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """More would change the sums, and what they save on small crops is little."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @dataclass(frozen=True)

@@ -21,21 +21,20 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
-from ...runtime.base import decode_base
+from ...runtime.base import round_to_8_bit
 from ...runtime.container import Codec, Limits
 from ...runtime.errors import EdgecodecError
 from ...runtime.frames import ColorInfo, PictureFormat, Planes
 from ...runtime.packing import pack
 from ...runtime.payloads import BaseStream
-from ...runtime.scenes import condition_planes
-from ...runtime.upsample import Upsampling, upsampled
+from ...runtime.scenes import condition_planes, deep_base, full_size
+from ...runtime.upsample import Upsampling
 from ..codecs import BaseSettings, encoder_for
 from ..downscale import downscale, half_size
 from .packs import FINE_STEPS, FINE_ZERO, plane_errors
 from .sources import Segment, find_sources, read_segments
 
 CROP = 128
-_FILTER = Upsampling.EIGHT_TAP
 _TRIPLET_FRAMES = 25
 _SEQUENCE_FRAMES = 9
 # Quantisers from hardly visible loss to the lowest rates in use, and encodes for each segment.
@@ -65,8 +64,8 @@ Sample = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 def triplets(segment: Segment, crops: int, random: np.random.Generator) -> Iterator[Sample]:
     """(sample [120, 32, 32] of a `packs.TripletPack`, condition [2]) from every base codec."""
     for base in _encodes(segment, segment.format, segment.frames, _RANGES, random):
-        decoded = _decoded(base, segment.format, len(segment.frames))
-        shown = [_to_8_bits(planes) for planes in decoded]
+        decoded, _ = _decoded(base, segment, Upsampling.NONE)
+        shown = [round_to_8_bit(planes) for planes in decoded]
         condition = condition_planes(base, 1, 1).reshape(2)
         for t, window in _places(segment, crops, random):
             frames = [pack(_crop(shown[each], *window), 4) for each in _around(t, len(shown))]
@@ -81,10 +80,8 @@ def halves(segment: Segment, crops: int, random: np.random.Generator) -> Iterato
     half = half_size(segment.format)
     smaller = tuple(downscale(planes, segment.format) for planes in segment.frames)
     for base in _encodes(segment, half, smaller, _HALF_RANGES, random):
-        small = _decoded(base, half, len(smaller))
-        deep = PictureFormat(segment.format.width, segment.format.height, base.bit_depth)
-        full = [_to_10_bits(each) for each in upsampled(_kept(base, small), _FILTER, deep, 1)]
-        shown = [_to_8_bits(planes) for planes in small]
+        full, small = _decoded(base, segment, Upsampling.EIGHT_TAP)
+        shown = [round_to_8_bit(planes) for planes in small]
         condition = condition_planes(base, 1, 1).reshape(2)
         for t, window in _places(segment, crops, random):
             row, column = (side // 2 for side in window)
@@ -92,7 +89,7 @@ def halves(segment: Segment, crops: int, random: np.random.Generator) -> Iterato
                 pack(_crop(shown[each], row, column, CROP // 2), 2)
                 for each in _around(t, len(shown))
             ]
-            full_8 = pack(_crop(_to_8_bits(full[t]), *window), 4)
+            full_8 = pack(_crop(round_to_8_bit(full[t]), *window), 4)
             sample = [*frames, full_8, *_ends(segment, full, t, window)]
             yield np.concatenate(sample, axis=1)[0], condition
 
@@ -118,16 +115,21 @@ def _encodes(
             yield encoder_for(codec).encode(frames, settings)
 
 
-def _decoded(base: BaseStream, picture: PictureFormat, frames: int) -> list[Planes]:
-    """The base's frames in 10 bits, those of 8 in multiples of 4."""
-    deep = PictureFormat(picture.width, picture.height, base.bit_depth)
-    decoded = decode_base(base, deep, frames=frames, max_pixels=Limits().max_pixels)
-    return [_to_10_bits(planes) for planes in decoded]
-
-
-def _kept(base: BaseStream, frames: list[Planes]) -> Iterator[Planes]:
-    """Frames of `_decoded` as the base has them."""
-    return iter(frames if base.bit_depth == 10 else [_to_8_bits(planes) for planes in frames])
+def _decoded(
+    base: BaseStream, segment: Segment, upsampling: Upsampling
+) -> tuple[list[Planes], list[Planes]]:
+    """The base's frames as the player has them, at full size and at their own: both in ten bits,
+    those of a base of 8 in multiples of 4."""
+    frames = deep_base(
+        base,
+        segment.format,
+        upsampling,
+        frames=len(segment.frames),
+        max_pixels=Limits().max_pixels,
+    )
+    own = list(frames)
+    full = [full_size(planes, base, upsampling, segment.format) for planes in own]
+    return full, [full_size(planes, base, Upsampling.NONE, segment.format) for planes in own]
 
 
 def _places(
@@ -146,7 +148,7 @@ def _ends(
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """What frame t has beyond 8 bits, and the source's frame t."""
     planes = _crop(deep[t], *window)
-    rounded = _to_8_bits(planes)
+    rounded = round_to_8_bit(planes)
     beyond = tuple(
         (plane.astype(np.int16) - FINE_STEPS * short.astype(np.int16) + FINE_ZERO).astype(np.uint8)
         for plane, short in zip(planes, rounded, strict=True)
@@ -174,22 +176,6 @@ def _crop(planes: Planes, row: int, column: int, side: int = CROP) -> Planes:
     luma = (slice(row, row + side), slice(column, column + side))
     chroma = tuple(slice(each.start // 2, each.stop // 2) for each in luma)
     return y[luma], u[chroma], v[chroma]
-
-
-def _to_10_bits(planes: Planes) -> Planes:
-    y, u, v = (
-        plane if plane.dtype == np.uint16 else plane.astype(np.uint16) * np.uint16(FINE_STEPS)
-        for plane in planes
-    )
-    return y, u, v
-
-
-def _to_8_bits(planes: Planes) -> Planes:
-    """10 bit to 8, as the decoder rounds."""
-    y, u, v = (
-        np.minimum((plane + np.uint16(2)) >> np.uint16(2), 255).astype(np.uint8) for plane in planes
-    )
-    return y, u, v
 
 
 def main() -> None:
