@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 Shape = tuple[int, ...]
 
+# NPUs store tensors so many channels deep.
+LANES = 32
+
 # Where a node that multiplies and accumulates takes its data and its weights from.
 _DATA_AND_WEIGHT = {
     "Conv": (0, 1),
@@ -80,6 +83,7 @@ class GraphCost:
 
     `precision` is `w8a8`, `w8a16` (by the graph's own quantisation) or `float`;
     `activation_bytes_each` is the size of one activation element in that graph.
+    `boundary_padding`: inputs and outputs stored `LANES` channels deep, over their elements.
     """
 
     layers: tuple[LayerCost, ...]
@@ -88,6 +92,7 @@ class GraphCost:
     output_elements: int
     precision: str
     activation_bytes_each: int
+    boundary_padding: float = 1.0
 
     @property
     def macs(self) -> int:
@@ -141,6 +146,7 @@ def count_graph(model: ModelProto, input_shapes: Mapping[str, Shape]) -> GraphCo
         output_elements=sum(_elements(shapes, value.name) for value in graph.output),
         precision=precision,
         activation_bytes_each=element_bytes,
+        boundary_padding=_padding(shapes, (*input_shapes, *(item.name for item in graph.output))),
     )
 
 
@@ -315,3 +321,14 @@ def _shape(shapes: Mapping[str, Shape], name: str) -> Shape:
 
 def _elements(shapes: Mapping[str, Shape], name: str) -> int:
     return math.prod(_shape(shapes, name))
+
+
+def _padding(shapes: Mapping[str, Shape], names: Iterable[str]) -> float:
+    """What padding the channels of tensors to `LANES` makes of their elements, as a factor."""
+    elements, padded = 0, 0.0
+    for name in names:
+        shape, count = _shape(shapes, name), _elements(shapes, name)
+        channels = max(1, shape[1] if len(shape) > 1 else 1)
+        elements += count
+        padded += count / channels * math.ceil(channels / LANES) * LANES
+    return padded / elements if elements else 1.0

@@ -86,6 +86,7 @@ class DeviceProfile:
     `dram_gbps`: memory bandwidth, GB/s. `dispatch_us`: fixed cost of one graph call, microseconds.
     `parameters`: which fitted roofline predicts it (a shipped name or a path), None where the
     device is timed instead. A figure is None where no trustworthy source was found.
+    `entropy_msymbols`: million coded symbols a second that one core of its CPU decodes.
     A codec that neither `hardware_decode` nor `software_decode` names is not decoded.
     """
 
@@ -100,6 +101,7 @@ class DeviceProfile:
     hardware_decode: Decoding | None
     software_decode: Decoding | None
     notes: str
+    entropy_msymbols: Figure | None = None
 
     @property
     def codecs(self) -> tuple[str, ...]:
@@ -114,6 +116,7 @@ class DeviceProfile:
             "dense_int8_tops": self.dense_int8_tops,
             "dram_gbps": self.dram_gbps,
             "dispatch_us": self.dispatch_us,
+            "entropy_msymbols": self.entropy_msymbols,
         }
         sources = {name: figure.source for name, figure in figures.items() if figure}
         if self.label:
@@ -184,6 +187,7 @@ def _read(file: Path) -> DeviceProfile:
         hardware_decode=_decoding(fields, "hardware_decode"),
         software_decode=_decoding(fields, "software_decode"),
         notes=fields.text("notes") if fields.has("notes") else "",
+        entropy_msymbols=_figure(fields, "entropy_msymbols"),
     )
     _check_basis(device, fields)
     fields.finish()

@@ -57,6 +57,13 @@ class Fields:
             return float(value)
         raise self.fail(f"`{key}` must be a number above 0, not {value!r}")
 
+    def share(self, key: str) -> float:
+        """A number from 0 to 1."""
+        value = self.take(key)
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= 1:
+            return float(value)
+        raise self.fail(f"`{key}` must be a number from 0 to 1, not {value!r}")
+
     def count(self, key: str) -> int:
         """A whole number above zero."""
         value = self.positive(key)

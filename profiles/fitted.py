@@ -10,13 +10,16 @@ from ..runtime.errors import DeviceError
 from .fields import Fields
 
 FOLDER = Path(__file__).parent / "parameters"
-_FORMAT = 1
+_FORMAT = 2
+_TRANSFER_FORMAT = 1
+# A grouped convolution with fewer input channels than this in a group counts as depthwise.
+DEPTHWISE_BELOW = 8
 _TRANSFER = "transfer"
 
 
 @dataclass(frozen=True)
 class FitError:
-    """Leave-one-network-out errors: each network predicted by a fit to all the others.
+    """Errors on networks that the fit did not see.
 
     `median`: median of |predicted / measured - 1|. `p10`, `p90`: quantiles of predicted / measured.
     `within_1_5x`: share predicted within a factor of 1.5.
@@ -30,40 +33,83 @@ class FitError:
 
 
 @dataclass(frozen=True)
+class Reach:
+    """How far a measurement may lie from a prediction.
+
+    `low`, `high`: the two ends of measured / predicted that hold `coverage` of the networks, for a
+    network as near to the calibration set as those are to each other; further away both widen with
+    the distance over `radius` (`confidence`).
+    """
+
+    coverage: float
+    low: float
+    high: float
+    radius: float
+
+
+@dataclass(frozen=True)
 class MeasuredNetwork:
-    """A public network with a measured latency, and what the fit to all others made of it."""
+    """A public network with a measured latency, and what the fit to all others made of it.
+
+    `largest_layer`: elements that its largest layer reads and writes.
+    """
 
     network: str
     input: str
     gmacs: float
     activation_elements_per_mac: float
+    largest_layer: float
     predicted_over_measured: float
+
+
+@dataclass(frozen=True)
+class Structure:
+    """How a layer's shape decides what it takes: the same for all devices of a fit.
+
+    Channels are padded to `channel_alignment`. A layer of so many input channels reaches half of
+    the peak, if only these held it back; so with `half_out_channels` and `half_positions` (output
+    positions). Depthwise convolutions run `depthwise_slowdown` times slower. `boundary`: times that
+    the graph's inputs and outputs travel through DRAM. `moving_ops`: overhead of a layer that does
+    not multiply, over that of one that does. `on_chip_bytes`: what `spill` compares with.
+    """
+
+    channel_alignment: int
+    on_chip_bytes: int
+    half_in_channels: float
+    half_out_channels: float
+    half_positions: float
+    depthwise_slowdown: float
+    boundary: float
+    moving_ops: float
 
 
 @dataclass(frozen=True)
 class RooflineParameters:
     """One device's roofline in one precision; the formula is in `roofline`.
 
-    `dense_tops`, `depthwise_tops`: tera-operations per second. `dram_gbps`: GB/s. `per_op_us`,
-    `fixed_us`: microseconds for each counted layer and each call. `spill`: share of activation
-    bytes that travel through DRAM once a layer's activations exceed `sram_bytes`.
+    `dense_tops`: tera-operations per second that a wide, large convolution tends to. `vector_gbps`:
+    GB/s of layers that do not multiply. `dram_gbps`: GB/s. `spill`: share of activation bytes that
+    travel through DRAM where a layer's are far more than the structure's `on_chip_bytes`.
+    `per_op_us`, `fixed_us`: microseconds for each layer that multiplies and for each call.
+    `error`: each network left out in turn, `family_error`: all of its family with it.
     """
 
     dense_tops: float
-    depthwise_tops: float
+    vector_gbps: float
     dram_gbps: float
+    spill: float
     per_op_us: float
     fixed_us: float
-    spill: float
-    channel_alignment: int
-    sram_bytes: int
+    structure: Structure
     error: FitError
+    family_error: FitError
+    reach: Reach
     nearest: tuple[MeasuredNetwork, ...]
 
 
 @dataclass(frozen=True)
 class FittedDevice:
-    """What was fitted to one device: parameters for each precision (`w8a8`, `float`)."""
+    """What was fitted to one device: parameters for each precision (`w8a8`, `w8a16`, `float`)."""
 
     title: str
     source: str
@@ -95,20 +141,17 @@ def load_fitted(name: str) -> FittedDevice:
     known = sorted(path.stem for path in FOLDER.glob("*.json") if path.stem != _TRANSFER)
     if not file.is_file():
         raise DeviceError(f"there are no fitted parameters {name!r}: known are {', '.join(known)}")
-    fields = _read(file)
+    fields = _read(file, _FORMAT)
     title, source = fields.text("title"), fields.text("source")
-    alignment, sram_bytes = fields.count("channel_alignment"), fields.count("sram_bytes")
     table = fields.table("precisions")
-    precisions = {
-        key: _parameters(table.table(key), alignment, sram_bytes) for key in table.keys_left()
-    }
+    precisions = {key: _parameters(table.table(key)) for key in table.keys_left()}
     fields.finish()
     return FittedDevice(title, source, precisions)
 
 
 def load_transfer() -> Transfer:
     """The measured error of carrying one device's fit over to another."""
-    fields = _read(FOLDER / f"{_TRANSFER}.json")
+    fields = _read(FOLDER / f"{_TRANSFER}.json", _TRANSFER_FORMAT)
     ratios, efficiency = fields.table("predicted_over_measured"), fields.table("label_efficiency")
     return Transfer(
         fields.count("predictions"),
@@ -120,40 +163,73 @@ def load_transfer() -> Transfer:
     )
 
 
-def _read(file: Path) -> Fields:
+def _read(file: Path, known: int) -> Fields:
     try:
         data = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DeviceError(f"{file}: not readable JSON: {error}") from error
     fields = Fields(data, str(file), DeviceError)
-    if fields.count("format") != _FORMAT:
-        raise fields.fail(f"only format {_FORMAT} is known: update edgecodec")
+    if fields.count("format") != known:
+        raise fields.fail(f"only format {known} is known: fit again, or update edgecodec")
     return fields
 
 
-def _parameters(fields: Fields, alignment: int, sram_bytes: int) -> RooflineParameters:
-    error = fields.table("error")
+def _parameters(fields: Fields) -> RooflineParameters:
     parameters = RooflineParameters(
         dense_tops=fields.positive("dense_tops"),
-        depthwise_tops=fields.positive("depthwise_tops"),
+        vector_gbps=fields.positive("vector_gbps"),
         dram_gbps=fields.positive("dram_gbps"),
+        spill=fields.positive("spill"),
         per_op_us=fields.positive("per_op_us"),
         fixed_us=fields.positive("fixed_us"),
-        spill=fields.positive("spill"),
-        channel_alignment=alignment,
-        sram_bytes=sram_bytes,
-        error=FitError(
-            error.count("networks"),
-            error.positive("median"),
-            error.positive("p10"),
-            error.positive("p90"),
-            error.positive("within_1_5x"),
-        ),
-        nearest=tuple(_measured(row) for row in fields.tables("nearest")),
+        structure=_structure(fields.table("structure")),
+        error=_error(fields.table("error")),
+        family_error=_error(fields.table("family_error")),
+        reach=_reach(fields.table("reach")),
+        nearest=tuple(_measured(row) for row in fields.tables("networks")),
     )
-    error.finish()
     fields.finish()
     return parameters
+
+
+def _structure(fields: Fields) -> Structure:
+    structure = Structure(
+        channel_alignment=fields.count("channel_alignment"),
+        on_chip_bytes=fields.count("on_chip_bytes"),
+        half_in_channels=fields.positive("half_in_channels"),
+        half_out_channels=fields.positive("half_out_channels"),
+        half_positions=fields.positive("half_positions"),
+        depthwise_slowdown=fields.positive("depthwise_slowdown"),
+        boundary=fields.positive("boundary"),
+        moving_ops=fields.positive("moving_ops"),
+    )
+    fields.finish()
+    return structure
+
+
+def _error(fields: Fields) -> FitError:
+    error = FitError(
+        fields.count("networks"),
+        fields.positive("median"),
+        fields.positive("p10"),
+        fields.positive("p90"),
+        fields.share("within_1_5x"),
+    )
+    fields.finish()
+    return error
+
+
+def _reach(fields: Fields) -> Reach:
+    reach = Reach(
+        fields.share("coverage"),
+        fields.positive("low"),
+        fields.positive("high"),
+        fields.positive("radius"),
+    )
+    if not reach.low <= 1 <= reach.high:
+        raise fields.fail(f"`low` and `high` must lie around 1, not {reach.low} and {reach.high}")
+    fields.finish()
+    return reach
 
 
 def _measured(fields: Fields) -> MeasuredNetwork:
@@ -162,6 +238,7 @@ def _measured(fields: Fields) -> MeasuredNetwork:
         fields.text("input"),
         fields.positive("gmacs"),
         fields.positive("activation_elements_per_mac"),
+        fields.positive("largest_layer"),
         fields.positive("predicted_over_measured"),
     )
     fields.finish()

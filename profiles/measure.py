@@ -5,80 +5,25 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..runtime.errors import ModelError, ProviderError
+from ..runtime.providers import PROVIDERS, load_onnxruntime, resolve_provider
+from ..runtime.qnn import QNN_PROVIDER, add_qnn
 from .count import Shape
+from .layer_timing import layer_timings
+from .memory import peak_bytes, resident_bytes
+from .timing import LayerTiming, Measurement, MeasureOptions, Placement, Timing
 
 CPU = "CPUExecutionProvider"
 _FEWEST_RUNS = 5
-
-
-@dataclass(frozen=True)
-class MeasureOptions:
-    """How to time: `runs` calls after `warmup` ones, fewer where `max_seconds` is over.
-
-    `threads` 0 leaves their number to ONNX Runtime.
-    """
-
-    provider: str = CPU
-    runs: int = 30
-    warmup: int = 3
-    threads: int = 0
-    max_seconds: float = 10.0
-
-
-@dataclass(frozen=True)
-class Timing:
-    """Wall-clock milliseconds of one call: the fastest, and percentiles over `runs` calls."""
-
-    fastest_ms: float
-    p50_ms: float
-    p90_ms: float
-    p99_ms: float
-    runs: int
-    provider: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON types."""
-        return {
-            "p50": self.p50_ms,
-            "p90": self.p90_ms,
-            "p99": self.p99_ms,
-            "fastest": self.fastest_ms,
-            "runs": self.runs,
-            "provider": self.provider,
-        }
-
-
-@dataclass(frozen=True)
-class Placement:
-    """How many of a graph's nodes each execution provider took; `provider` was asked for."""
-
-    provider: str
-    nodes: Mapping[str, int]
-
-    @property
-    def percent(self) -> float:
-        """Share of the nodes that run on the provider that was asked for."""
-        return 100.0 * self.nodes.get(self.provider, 0) / max(sum(self.nodes.values()), 1)
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON types, as in a manifest."""
-        return {"provider": self.provider, "nodes": dict(self.nodes), "percent": self.percent}
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """A graph timed here. `placement` is None where this ONNX Runtime does not tell it."""
-
-    timing: Timing
-    placement: Placement | None
+# Runs that tell the layers apart; recording them slows the whole down, so they are others.
+_PROFILED_RUNS = 3
 
 
 def measure(
@@ -90,49 +35,107 @@ def measure(
     refuses the file.
     """
     options = options or MeasureOptions()
-    session = _session(file, options)
+    provider = PROVIDERS[resolve_provider(options.provider)]
+    before = resident_bytes()
+    session = _session(file, options, input_shapes, profile_prefix=None)
     feeds = {item.name: _noise(item.type, input_shapes[item.name]) for item in session.get_inputs()}
-    for _ in range(options.warmup):
+    warmup, runs = (0, 1) if options.simulated else (options.warmup, options.runs)
+    for _ in range(warmup):
         session.run(None, feeds)
+    times_ms = _times_ms(session, feeds, runs, options.max_seconds)
+    peak = peak_bytes()
+    p50, p90, p99 = (float(value) for value in np.percentile(times_ms, (50, 90, 99)))
+    return Measurement(
+        timing=Timing(
+            min(times_ms), p50, p90, p99, len(times_ms), provider, simulated=options.simulated
+        ),
+        placement=_placement(session, provider),
+        peak_memory_bytes=peak - before if peak and before else None,
+        layers=() if options.simulated else _layers(file, options, input_shapes, feeds),
+    )
+
+
+def _times_ms(
+    session: Any, feeds: Mapping[str, NDArray[Any]], runs: int, max_seconds: float
+) -> list[float]:
     times_ms: list[float] = []
-    end = time.monotonic() + options.max_seconds
-    while len(times_ms) < options.runs:
+    end = time.monotonic() + max_seconds
+    while len(times_ms) < runs:
         if time.monotonic() > end and len(times_ms) >= _FEWEST_RUNS:
             break
         start = time.perf_counter_ns()
         session.run(None, feeds)
         times_ms.append((time.perf_counter_ns() - start) * 1e-6)
-    p50, p90, p99 = (float(value) for value in np.percentile(times_ms, (50, 90, 99)))
-    timing = Timing(min(times_ms), p50, p90, p99, len(times_ms), options.provider)
-    return Measurement(timing, _placement(session, options.provider))
+    return times_ms
 
 
-def _session(file: Path, options: MeasureOptions) -> Any:
-    import onnxruntime
+def _layers(
+    file: Path,
+    options: MeasureOptions,
+    input_shapes: Mapping[str, Shape],
+    feeds: Mapping[str, NDArray[Any]],
+) -> tuple[LayerTiming, ...]:
+    with TemporaryDirectory(prefix="edgecodec-profile-") as folder:
+        session = _session(file, options, input_shapes, profile_prefix=str(Path(folder, "runs")))
+        for _ in range(_PROFILED_RUNS):
+            session.run(None, feeds)
+        return layer_timings(Path(session.end_profiling()))
 
-    available = onnxruntime.get_available_providers()
-    if options.provider not in available:
-        raise ProviderError(
-            f"{options.provider} is not in this ONNX Runtime, which has {', '.join(available)}:"
-            " install the build that brings it"
-        )
+
+def _session(
+    file: Path,
+    options: MeasureOptions,
+    input_shapes: Mapping[str, Shape],
+    *,
+    profile_prefix: str | None,
+) -> Any:
+    onnxruntime = load_onnxruntime()
+    provider = PROVIDERS[options.provider]
     settings = onnxruntime.SessionOptions()
     settings.log_severity_level = 3
     settings.intra_op_num_threads = options.threads
     settings.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+    if profile_prefix:
+        settings.enable_profiling = True
+        settings.profile_file_prefix = profile_prefix
     try:
-        session = onnxruntime.InferenceSession(
-            str(file), settings, providers=[options.provider, *([CPU] * (options.provider != CPU))]
-        )
+        if provider == QNN_PROVIDER:
+            # Its compiler wants fixed shapes, and a node left to the CPU would not be its own.
+            settings.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+            for name, extent in _free_dimensions(onnxruntime, file, input_shapes).items():
+                settings.add_free_dimension_override_by_name(name, extent)
+            add_qnn(settings, onnxruntime, options.soc_model)
+            session = onnxruntime.InferenceSession(str(file), settings)
+        else:
+            providers = [provider, *([CPU] * (provider != CPU))]
+            session = onnxruntime.InferenceSession(str(file), settings, providers=providers)
+    except ProviderError:
+        raise
     except Exception as error:  # its errors share no public base class
-        raise ModelError(f"{file}: ONNX Runtime refuses it: {error}") from error
+        kind = ModelError if provider == CPU else ProviderError
+        raise kind(f"{file}: {provider} refuses it: {error}") from error
     # A provider that cannot load is dropped in silence by ONNX Runtime.
-    if session.get_providers()[0] != options.provider:
+    if provider not in session.get_providers():
         raise ProviderError(
-            f"{options.provider} did not load (its libraries are missing or of another version):"
+            f"{provider} did not load (its libraries are missing or of another version):"
             f" ONNX Runtime fell back to {', '.join(session.get_providers())}"
         )
     return session
+
+
+def _free_dimensions(
+    onnxruntime: Any, file: Path, input_shapes: Mapping[str, Shape]
+) -> dict[str, int]:
+    """Extents of the graph's symbolic dimensions."""
+    settings = onnxruntime.SessionOptions()
+    settings.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    reader = onnxruntime.InferenceSession(str(file), settings, providers=[CPU])
+    return {
+        name: extent
+        for item in reader.get_inputs()
+        for name, extent in zip(item.shape, input_shapes[item.name], strict=True)
+        if isinstance(name, str)
+    }
 
 
 def _noise(tensor_type: str, shape: Shape) -> NDArray[Any]:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from ..runtime.chunks import Codec, StrategyId
 from ..runtime.errors import DeviceError
+from .counted import count_models
 from .device import Basis, DeviceProfile
-from .report import profile_models
+from .predictor import predictor
 from .size import FrameSize
 
 # Which networks make a strategy's frames, one of them each frame. A tier may lack some.
@@ -59,7 +60,7 @@ def playable(
     part of the prediction.
 
     Raises `DeviceError` where the profile does not say what the device decodes, and as
-    `profile_models` does.
+    `count_models` and `predict` do.
     """
     if not device.codecs:
         raise DeviceError(
@@ -99,8 +100,11 @@ def _too_slow(
     device: DeviceProfile, video: Video, strategies: Sequence[StrategyId], models: Path
 ) -> dict[StrategyId, str]:
     """The strategies whose networks do not keep up, each with the reason."""
-    report = profile_models(models, device, video.size, video.fps)
-    fps = {network.name: 1000 / network.predicted.mid for network in report.networks}
+    predict = predictor(device)
+    fps = {
+        network.entry.name: 1000 / predict(network.cost).interval.mid
+        for network in count_models(models, video.size).networks
+    }
     reasons = {}
     for strategy in strategies:
         if video.bit_depth > 8 and strategy is not StrategyId.HYBRID_SEMANTIC:

@@ -2,84 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..runtime.errors import DeviceError, GateError, ModelError
-from ..runtime.models import ModelEntry, read_models
-from .count import GraphCost, count_model
+from ..runtime.errors import GateError
+from ..runtime.models import ModelEntry
+from .advice import Advice, advise
+from .counted import CountedModels, CountedNetwork, count_models
 from .device import Basis, DeviceProfile
-from .input_shapes import input_shapes
-from .measure import MeasureOptions, Placement, Timing, measure
-from .roofline import Interval, Prediction, predict
+from .entropy import entropy_interval, entropy_rate
+from .frame import FrameTime, Stage, Verdict, base_stage, interval_dict, sustained_interval
+from .network import NetworkProfile
+from .predictor import Predictor, predictor
+from .providers import Measured, Progress, TimedNetwork, measure_networks
+from .roofline import Interval
 from .size import FrameSize
+from .timing import Measurement, MeasureOptions
 
-_DEFAULT_SIZE = FrameSize(1920, 1080)
-
-Progress = Callable[[float, str], None]
-
-
-@dataclass(frozen=True)
-class NetworkProfile:
-    """One network at one frame size.
-
-    `prediction` is None where the device is this machine: then `predicted` repeats the timing.
-    `measured` and `placement` are None where nothing was timed.
-    """
-
-    name: str
-    cost: GraphCost
-    pixels: int
-    predicted: Interval
-    prediction: Prediction | None
-    measured: Timing | None
-    placement: Placement | None
-
-    @property
-    def tops(self) -> float:
-        """Tera-operations of one frame; 1 MAC is 2 operations."""
-        return 2 * self.cost.macs * 1e-12
-
-    @property
-    def macs_per_pixel(self) -> float:
-        """Multiply-accumulates for each luma pixel that is displayed."""
-        return self.cost.macs / self.pixels
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON types."""
-        return {
-            "name": self.name,
-            "macs": self.cost.macs,
-            "macs_per_pixel": self.macs_per_pixel,
-            "tops": self.tops,
-            "parameters": self.cost.parameters,
-            "activation_bytes": self.cost.activation_bytes,
-            "precision": self.cost.precision,
-            "predicted_ms": _interval_dict(self.predicted),
-            "measured_ms": self.measured.to_dict() if self.measured else None,
-            "placement": self.placement.to_dict() if self.placement else None,
-            "bound": self.prediction.bound if self.prediction else None,
-            "dispatch_ms": self.prediction.dispatch_ms if self.prediction else None,
-            "layers": _layer_dicts(self.prediction, self.cost),
-            "nearest": [
-                {
-                    "network": network.network,
-                    "input": network.input,
-                    "gmacs": network.gmacs,
-                    "predicted_over_measured": network.predicted_over_measured,
-                }
-                for network in (self.prediction.nearest if self.prediction else ())
-            ],
-        }
+FORMAT = 1
+# What the project set out with for one frame on a device of the 40-TOPS class.
+SEED_TERA_OPERATIONS = (1.1, 1.2)
 
 
 @dataclass(frozen=True)
 class ProfileReport:
     """The profile of a folder's networks on a device, for frames of `size` at `target_fps`.
 
-    For any one frame exactly one of the networks runs, so the slowest of them decides.
+    For any one frame exactly one of the networks runs, so the slowest of the frames decides.
+    `sustained` is the share of its short-run speed that the device is taken to keep, None for all.
+    `missing` says for each provider that measured nothing why not.
     """
 
     device: DeviceProfile
@@ -88,11 +41,14 @@ class ProfileReport:
     size: FrameSize
     target_fps: float
     networks: tuple[NetworkProfile, ...]
+    advice: tuple[Advice, ...]
+    sustained: float | None
+    missing: Mapping[str, str]
 
     @property
     def slowest(self) -> NetworkProfile:
-        """The network whose frames take longest by prediction."""
-        return max(self.networks, key=lambda network: network.predicted.mid)
+        """The network whose frames take longest (middle estimates)."""
+        return max(self.networks, key=lambda network: network.frame.interval.mid)
 
     @property
     def tops_per_frame(self) -> float:
@@ -101,32 +57,54 @@ class ProfileReport:
 
     @property
     def fps(self) -> float:
-        """Frames per second that the slowest network is predicted to sustain (middle estimate)."""
-        return 1000.0 / self.slowest.predicted.mid
+        """Frames per second of the slowest frames (middle estimate)."""
+        return 1000.0 / self.slowest.frame.interval.mid
+
+    @property
+    def headroom(self) -> float:
+        """How many times faster than asked, by the middle estimate; below 1 it falls short."""
+        return self.fps / self.target_fps
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst verdict of all frames."""
+        order = list(Verdict)
+        verdicts = (network.frame.verdict(self.target_fps) for network in self.networks)
+        return max(verdicts, key=order.index)
 
     @property
     def passes(self) -> bool:
-        """Whether the middle estimate meets the target."""
-        return self.fps >= self.target_fps
+        """Whether the middle estimate meets the target and the device decodes the base."""
+        return self.verdict.passes
 
     def to_dict(self) -> dict[str, Any]:
         """JSON types; scripts rely on these names."""
         slowest = self.slowest
+        low, high = SEED_TERA_OPERATIONS
         return {
+            "format": FORMAT,
             "device": self.device.name,
             "device_profile": self.device.to_dict(),
             "models": str(self.models),
             "tier": self.tier,
             "size": {"width": self.size.width, "height": self.size.height},
             "target_fps": self.target_fps,
+            "sustained": self.sustained,
             "operations_per_mac": 2,
             "networks": [network.to_dict() for network in self.networks],
             "slowest_network": slowest.name,
             "tops_per_frame": self.tops_per_frame,
-            "predicted_ms": _interval_dict(slowest.predicted),
+            "seed_tops_per_frame": {"low": low, "high": high},
+            "predicted_ms": interval_dict(slowest.predicted),
             "measured_ms": slowest.measured.to_dict() if slowest.measured else None,
+            "frame_ms": interval_dict(slowest.frame.interval),
+            "bottleneck": slowest.frame.bottleneck.name,
             "fps": self.fps,
+            "headroom": self.headroom,
+            "verdict": self.verdict.value,
             "passes": self.passes,
+            "advice": [each.to_dict() for each in self.advice],
+            "providers_missing": dict(self.missing),
         }
 
 
@@ -137,101 +115,124 @@ def profile_models(
     fps: float = 30.0,
     measurement: MeasureOptions | None = None,
     progress: Progress | None = None,
+    *,
+    providers: Sequence[str] = ("cpu",),
+    sustained: float | None = None,
 ) -> ProfileReport:
     """Profile the networks that the manifest in `models_dir` names.
 
     `size` None takes the models' own, or 1080p where they are dynamic. `measurement` None times
-    nothing. `progress` hears the fraction done and what is being done.
+    nothing; else `providers` are measured with those options (`providers.measure_networks`).
+    `progress` hears the fraction done and what is being done. `sustained` is the share of its
+    short-run speed that the device is taken to keep, above 0 and at most 1.
+
+    A device that is known by measuring is this machine: it is probed for the prediction, and the
+    verdict is that of the measurement where there is one.
 
     Raises `ModelError` for a folder or file that is not what it should be, `UnsupportedError` for
-    a graph that cannot be counted or predicted, `ProviderError` where the provider did not load,
-    and `DeviceError` where the device is this machine and timing was not asked for.
+    a graph that cannot be counted or predicted, and `ProviderError` where a provider that was named
+    did not load.
     """
-    if device.basis is Basis.MEASURED and measurement is None:
-        raise DeviceError(f"{device.name} is known by measuring only: ask for the measurement")
-    folder = read_models(models_dir)
-    if not folder.networks:
-        raise ModelError(f"{models_dir}: the manifest names no networks")
-    size = size or (FrameSize(*folder.size) if folder.size else _DEFAULT_SIZE)
-    networks = []
-    for index, network in enumerate(folder.networks):
-        if progress:
-            progress(index / len(folder.networks), network.name)
-        networks.append(_profile(network, device, size, measurement))
-    return ProfileReport(device, models_dir, folder.tier, size, fps, tuple(networks))
-
-
-def check_min_fps(report: ProfileReport, min_fps: float) -> None:
-    """Raise `GateError` where the predicted frame rate (middle estimate) is below `min_fps`."""
-    if report.fps < min_fps:
-        interval = report.slowest.predicted
-        raise GateError(
-            f"{report.device.name}, {report.size}: {report.slowest.name} is predicted to run at"
-            f" {report.fps:.1f} frames/s ({1000 / interval.high:.1f} to {1000 / interval.low:.1f}),"
-            f" below --min-fps {min_fps:g}: take a lighter tier, a smaller size or a faster device"
-        )
-
-
-def _profile(
-    network: ModelEntry,
-    device: DeviceProfile,
-    size: FrameSize,
-    measurement: MeasureOptions | None,
-) -> NetworkProfile:
-    network.read()  # refuses a file that is not the manifest's
-    shapes = input_shapes(network, size)
-    cost = count_model(network.file, shapes)
-    measured: Timing | None = None
-    placement: Placement | None = None
+    models = count_models(models_dir, size)
+    predict = predictor(device, measurement.threads if measurement else 0)
+    measured = Measured({}, {})
     if measurement:
-        result = measure(network.file, shapes, measurement)
-        measured, placement = result.timing, result.placement
-    prediction = predict(cost, device) if device.basis is not Basis.MEASURED else None
-    if prediction:
-        predicted = prediction.interval
-    else:
-        assert measured is not None
-        predicted = _measured_interval(measured)
-    return NetworkProfile(
-        name=network.name,
-        cost=cost,
-        pixels=size.pixels,
-        predicted=predicted,
-        prediction=prediction,
-        measured=measured,
-        placement=placement,
+        measured = measure_networks(
+            [TimedNetwork(n.entry.name, n.entry.file, n.input_shapes) for n in models.networks],
+            providers,
+            measurement,
+            progress,
+        )
+    report = report_on(models, device, fps, predict, measured, sustained=sustained)
+    return replace(report, advice=advise(models, _heaviest(models, report.networks), predict))
+
+
+def report_on(
+    models: CountedModels,
+    device: DeviceProfile,
+    fps: float,
+    predict: Predictor,
+    measured: Measured,
+    *,
+    sustained: float | None = None,
+) -> ProfileReport:
+    """The report of networks that were counted, and measured or not, without advice."""
+    here = device.basis is Basis.MEASURED
+    probed = entropy_rate() if here else None
+    networks = []
+    for network in models.networks:
+        entry = network.entry
+        prediction = predict(network.cost)
+        predicted = sustained_interval(prediction.interval, sustained)
+        measurements = measured.networks.get(entry.name, ())
+        on_device = _measured_interval(measurements) if here else None
+        frame = _frame(entry, models.size, fps, device, on_device or predicted, probed)
+        networks.append(
+            NetworkProfile(
+                name=entry.name,
+                cost=network.cost,
+                pixels=models.size.pixels,
+                predicted=predicted,
+                prediction=prediction,
+                frame=frame,
+                measurements=measurements,
+            )
+        )
+    return ProfileReport(
+        device=device,
+        models=models.folder,
+        tier=models.tier,
+        size=models.size,
+        target_fps=fps,
+        networks=tuple(networks),
+        advice=(),
+        sustained=sustained,
+        missing=measured.missing,
     )
 
 
-def _measured_interval(timing: Timing) -> Interval:
+def check_min_fps(report: ProfileReport, min_fps: float) -> None:
+    """Raise `GateError` where the frame rate (middle estimate) is below `min_fps`."""
+    frame = report.slowest.frame
+    if report.fps < min_fps:
+        interval = frame.interval
+        raise GateError(
+            f"{report.device.name}, {report.size}: {report.slowest.name} is predicted to run at"
+            f" {report.fps:.1f} frames/s ({1000 / interval.high:.1f} to {1000 / interval.low:.1f};"
+            f" {frame.bottleneck.name} decides), below --min-fps {min_fps:g}: take a lighter tier,"
+            " a smaller size or a faster device"
+        )
+
+
+def _frame(
+    entry: ModelEntry,
+    size: FrameSize,
+    fps: float,
+    device: DeviceProfile,
+    network: Interval,
+    probed: float | None,
+) -> FrameTime:
+    entropy = entropy_interval(entry, size, device, probed=probed)
+    stages = (
+        base_stage(entry, size, fps, device),
+        Stage("entropy decoding", "CPU", entropy, entropy.basis) if entropy else None,
+        Stage("network", "accelerator", network, network.basis),
+    )
+    return FrameTime(tuple(stage for stage in stages if stage))
+
+
+def _heaviest(models: CountedModels, networks: Sequence[NetworkProfile]) -> CountedNetwork:
+    """The network that is predicted to take longest by itself: what can be changed about it."""
+    index = max(range(len(networks)), key=lambda i: networks[i].predicted.mid)
+    return models.networks[index]
+
+
+def _measured_interval(measurements: Sequence[Measurement]) -> Interval | None:
+    timing = next((each.timing for each in measurements if not each.timing.simulated), None)
+    if timing is None:
+        return None
     basis = (
         f"measured on this machine with {timing.provider}:"
         f" fastest, p50 and p99 of {timing.runs} runs"
     )
     return Interval(timing.fastest_ms, timing.p50_ms, timing.p99_ms, basis, None)
-
-
-def _interval_dict(interval: Interval) -> dict[str, Any]:
-    return {
-        "low": interval.low,
-        "mid": interval.mid,
-        "high": interval.high,
-        "basis": interval.basis,
-        "coverage": interval.coverage,
-    }
-
-
-def _layer_dicts(prediction: Prediction | None, cost: GraphCost) -> list[dict[str, Any]]:
-    times = prediction.layers if prediction else (None,) * len(cost.layers)
-    return [
-        {
-            "name": layer.name,
-            "op": layer.op,
-            "macs": layer.macs,
-            "weights": layer.weights,
-            "activation_bytes": layer.activation_elements * cost.activation_bytes_each,
-            "predicted_ms": time.ms if time else None,
-            "bound": time.bound if time else None,
-        }
-        for layer, time in zip(cost.layers, times, strict=True)
-    ]

@@ -1,10 +1,14 @@
 """Latency on a device from what a graph costs: a roofline fitted to public measurements.
 
-    t = fixed + io / bandwidth + sum over layers of (max(compute, memory) + per_op)
-    compute = 2 MACs / (alignment x peak), alignment = channels / channels padded to 16
-    memory  = (weights + spill x activations, where they exceed the on-chip memory) / bandwidth
+    t = fixed + boundary x io / dram + sum over layers of max(compute, memory) + overhead
+    compute = 2 MACs / (peak x padding x cin / (cin + a) x cout / (cout + b) x n / (n + c))
+    memory  = (weights + spilled activations) / dram, and what layers that do not multiply
+              move / vector rate
+    spilled = spill x activations / (1 + (on-chip memory / activations) ^ 3)
 
-`docs/profiles.md` tells where the parameters come from and where the model fails.
+n is the number of output positions, channels are those of one group; depthwise convolutions have a
+slowdown in place of the channels' terms. `docs/profiles.md` tells where the parameters come from
+and where the model fails.
 """
 
 from __future__ import annotations
@@ -14,17 +18,21 @@ import math
 from dataclasses import dataclass
 
 from ..runtime.errors import DeviceError, UnsupportedError
-from .count import GraphCost, LayerCost
+from .confidence import nearest, widening
+from .count import LANES, GraphCost, LayerCost
 from .device import Basis, DeviceProfile
-from .fitted import FittedDevice, MeasuredNetwork, RooflineParameters, load_fitted, load_transfer
+from .fitted import (
+    DEPTHWISE_BELOW,
+    FittedDevice,
+    MeasuredNetwork,
+    RooflineParameters,
+    Structure,
+    load_fitted,
+    load_transfer,
+)
 
-# The interval runs from the 10th to the 90th percentile of the errors.
-COVERAGE = 0.8
-_NEAREST = 3
 # Bytes of one weight and of one activation element on the device.
-_BYTES = {"w8a8": (1, 1), "float": (2, 2)}
-# A grouped convolution with fewer input channels than this in a group runs on the slow path.
-_DEPTHWISE_BELOW = 8
+_BYTES = {"w8a8": (1, 1), "w8a16": (1, 2), "float": (2, 2)}
 
 
 @dataclass(frozen=True)
@@ -103,39 +111,62 @@ def predict(cost: GraphCost, device: DeviceProfile) -> Prediction:
         )
     if device.basis is Basis.LABEL_SCALED:
         parameters = _scaled(parameters, device)
-    weight_bytes, activation_bytes = _BYTES[cost.precision]
-    layers = tuple(
-        _layer_time(layer, parameters, weight_bytes, activation_bytes) for layer in cost.layers
-    )
+    layers = tuple(layer_time(layer, parameters, cost.precision) for layer in cost.layers)
     dispatch_ms = parameters.fixed_us * 1e-3
-    io_bytes = (cost.input_elements + cost.output_elements) * activation_bytes
-    io_ms = io_bytes / (parameters.dram_gbps * 1e6)
+    io_ms = boundary_ms(cost, parameters)
     mid = dispatch_ms + io_ms + sum(layer.ms for layer in layers)
-    interval = _interval(mid, device, fitted, parameters, cost.precision)
-    return Prediction(interval, layers, dispatch_ms, io_ms, _nearest(cost, parameters))
+    interval = _interval(mid, cost, device, fitted, parameters)
+    return Prediction(interval, layers, dispatch_ms, io_ms, nearest(cost, parameters.nearest))
 
 
-def _layer_time(
-    layer: LayerCost, parameters: RooflineParameters, weight_bytes: int, activation_bytes: int
-) -> LayerTime:
-    compute_ms = 0.0
-    if layer.macs:
-        depthwise = layer.groups > 1 and layer.in_channels // layer.groups < _DEPTHWISE_BELOW
-        peak = parameters.depthwise_tops if depthwise else parameters.dense_tops
-        alignment = 1.0 if depthwise else _alignment(layer, parameters.channel_alignment)
-        compute_ms = 2 * layer.macs / (alignment * peak * 1e9)
-    activations = layer.activation_elements * activation_bytes
-    spilled = parameters.spill * activations if activations > parameters.sram_bytes else 0.0
+def layer_time(layer: LayerCost, parameters: RooflineParameters, precision: str) -> LayerTime:
+    """What one layer takes."""
+    structure = parameters.structure
+    weight_bytes, activation_bytes = _BYTES[precision]
+    if not layer.macs:
+        moved = layer.activation_elements * activation_bytes
+        memory_ms = moved / (parameters.vector_gbps * 1e6)
+        memory_ms += _spilled(moved, parameters) / (parameters.dram_gbps * 1e6)
+        return LayerTime(layer, 0.0, memory_ms, parameters.per_op_us * structure.moving_ops * 1e-3)
+    compute_ms = 2 * layer.macs / (_efficiency(layer, structure) * parameters.dense_tops * 1e9)
+    stored = _stored(layer.input_elements, layer.in_channels)
+    stored += _stored(layer.output_elements, layer.out_channels)
+    spilled = _spilled(stored * activation_bytes, parameters)
     memory_ms = (layer.weights * weight_bytes + spilled) / (parameters.dram_gbps * 1e6)
-    overhead_ms = parameters.per_op_us * 1e-3 if layer.macs else 0.0
-    return LayerTime(layer, compute_ms, memory_ms, overhead_ms)
+    return LayerTime(layer, compute_ms, memory_ms, parameters.per_op_us * 1e-3)
 
 
-def _alignment(layer: LayerCost, multiple: int) -> float:
-    """Share of the multipliers that do work when channels are padded to `multiple`."""
+def boundary_ms(cost: GraphCost, parameters: RooflineParameters) -> float:
+    """What the graph's inputs and outputs take on their way through memory."""
+    elements = (cost.input_elements + cost.output_elements) * cost.boundary_padding
+    moved = elements * _BYTES[cost.precision][1] * parameters.structure.boundary
+    return moved / (parameters.dram_gbps * 1e6)
+
+
+def _efficiency(layer: LayerCost, structure: Structure) -> float:
+    """Share of the peak that the layer's shape can reach."""
     cin, cout = layer.in_channels / layer.groups, layer.out_channels / layer.groups
-    padded = math.ceil(cin / multiple) * multiple * math.ceil(cout / multiple) * multiple
-    return cin * cout / padded
+    if layer.groups > 1 and cin < DEPTHWISE_BELOW:
+        share = 1 / structure.depthwise_slowdown
+    else:
+        multiple = structure.channel_alignment
+        share = cin * cout / (math.ceil(cin / multiple) * math.ceil(cout / multiple) * multiple**2)
+        share *= cin / (cin + structure.half_in_channels)
+        share *= cout / (cout + structure.half_out_channels)
+    positions = layer.output_elements / layer.out_channels
+    return share * positions / (positions + structure.half_positions)
+
+
+def _stored(elements: int, channels: int) -> float:
+    """Elements that a tensor takes `LANES` channels deep."""
+    return elements / channels * math.ceil(channels / LANES) * LANES
+
+
+def _spilled(moved: float, parameters: RooflineParameters) -> float:
+    """Bytes of activations that leave the on-chip memory."""
+    if not moved:
+        return 0.0
+    return parameters.spill * moved / (1 + (parameters.structure.on_chip_bytes / moved) ** 3)
 
 
 def _scaled(parameters: RooflineParameters, device: DeviceProfile) -> RooflineParameters:
@@ -143,48 +174,51 @@ def _scaled(parameters: RooflineParameters, device: DeviceProfile) -> RooflinePa
     figures = device.dense_int8_tops, device.dram_gbps, device.dispatch_us
     peak, bandwidth, dispatch = (figure.value for figure in figures if figure)
     dense = peak * load_transfer().efficiency_mid
+    return rescaled(parameters, dense, bandwidth, dispatch)
+
+
+def rescaled(
+    parameters: RooflineParameters, dense_tops: float, dram_gbps: float, fixed_us: float
+) -> RooflineParameters:
+    """The same structure on silicon of another speed.
+
+    What is no memory and no call keeps its ratio to the peak.
+    """
+    faster = dense_tops / parameters.dense_tops
     return dataclasses.replace(
         parameters,
-        dense_tops=dense,
-        depthwise_tops=parameters.depthwise_tops * dense / parameters.dense_tops,
-        dram_gbps=bandwidth,
-        fixed_us=dispatch,
+        dense_tops=dense_tops,
+        vector_gbps=parameters.vector_gbps * faster,
+        per_op_us=parameters.per_op_us / faster,
+        dram_gbps=dram_gbps,
+        fixed_us=fixed_us,
     )
 
 
 def _interval(
     mid: float,
+    cost: GraphCost,
     device: DeviceProfile,
     fitted: FittedDevice,
     parameters: RooflineParameters,
-    precision: str,
 ) -> Interval:
+    wider = widening(cost, parameters.nearest, parameters.reach)
     if device.basis is Basis.FITTED:
-        error = parameters.error
+        error, reach = parameters.error, parameters.reach
         basis = (
-            f"fitted to {error.networks} public {precision} latencies on {fitted.title},"
+            f"fitted to {error.networks} public {cost.precision} latencies on {fitted.title},"
             f" leave-one-out median error {error.median:.0%};"
-            f" {COVERAGE:.0%} of those networks lie in the interval"
+            f" {reach.coverage:.0%} of those networks lie in the interval"
         )
-        return Interval(mid / error.p90, mid, mid / error.p10, basis, COVERAGE)
+        if wider > 1:
+            basis += f"; widened {wider:.1f} times, for this network is unlike them"
+        return Interval(mid * reach.low**wider, mid, mid * reach.high**wider, basis, reach.coverage)
     transfer = load_transfer()
-    low = mid * transfer.efficiency_mid / transfer.efficiency_high / transfer.p90
-    high = mid * transfer.efficiency_mid / transfer.efficiency_low / transfer.p10
+    low = mid * transfer.efficiency_mid / transfer.efficiency_high / transfer.p90**wider
+    high = mid * transfer.efficiency_mid / transfer.efficiency_low / transfer.p10**wider
     basis = (
         f"label-scaled: the fit of {fitted.title} with this device's label at"
         f" {transfer.efficiency_mid:.0%} ({transfer.efficiency_low:.0%} to"
         f" {transfer.efficiency_high:.0%}); nothing was measured on it"
     )
     return Interval(low, mid, high, basis, None)
-
-
-def _nearest(cost: GraphCost, parameters: RooflineParameters) -> tuple[MeasuredNetwork, ...]:
-    if not cost.macs:
-        return ()
-
-    def distance(network: MeasuredNetwork) -> float:
-        size = math.log(cost.macs / (network.gmacs * 1e9))
-        traffic = cost.activation_elements / cost.macs
-        return math.hypot(size, math.log(traffic / network.activation_elements_per_mac))
-
-    return tuple(sorted(parameters.nearest, key=distance)[:_NEAREST])

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import warnings
 from pathlib import Path
 
@@ -88,4 +89,13 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in network_names():
         export_onnx(name, folder / f"{name}.onnx")
     write_manifest(folder, network_names())
+    return folder
+
+
+@pytest.fixture(scope="session")
+def enhancer_only(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one of those networks, for what takes long."""
+    folder = tmp_path_factory.mktemp("enhancer")
+    shutil.copy(models / "enhancer.onnx", folder)
+    write_manifest(folder, ("enhancer",))
     return folder

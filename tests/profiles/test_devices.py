@@ -48,7 +48,15 @@ def write(tmp_path: Path, text: str) -> str:
 
 def test_the_targets_are_shipped() -> None:
     assert {
+        "amd-xdna2",
+        "apple-a17-pro",
+        "apple-m4",
+        "dimensity-9300",
+        "hailo-10h",
         "host",
+        "intel-lunar-lake-npu",
+        "jetson-orin-nano-super",
+        "jetson-orin-nx-16gb",
         "qcs6490",
         "snapdragon-40tops",
         "snapdragon-8elite",
@@ -84,6 +92,13 @@ def test_fitted_profiles_state_the_figures_of_their_fit() -> None:
             assert 0 < fit.error.p10 < 1 < fit.error.p90
 
 
+def test_sparse_and_four_bit_labels_are_not_taken_for_dense_int8() -> None:
+    for device in load_devices():
+        if device.label and device.label.meaning in {"sparse INT8", "dense INT4", "sparse INT4"}:
+            assert device.dense_int8_tops
+            assert device.dense_int8_tops.value <= device.label.tops / 2
+
+
 def test_unknown_device_names_the_known_ones() -> None:
     with pytest.raises(DeviceError, match=r"snapdragon-8gen9.*snapdragon-40tops.*FILE\.toml"):
         load_device("snapdragon-8gen9")
@@ -111,6 +126,7 @@ def test_own_file(tmp_path: Path) -> None:
         ("[dispatch_us]", "[dispatch]", "label-scaled' needs `dispatch_us`"),
         ("[label]", "thermal = 3\n[label]", "unknown key `thermal`"),
         ("format = 1", "format = ", "not TOML"),
+        ("[label]", "[entropy_msymbols]\nvalue = 0\nsource = 'x'\n[label]", "above 0"),
     ],
 )
 def test_malformed_profiles_say_where(tmp_path: Path, old: str, new: str, message: str) -> None:

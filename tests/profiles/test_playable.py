@@ -4,7 +4,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from edgecodec.profiles import Decoding, FrameSize, Video, load_device, parse_size, playable
+from edgecodec.profiles import (
+    Decoding,
+    DeviceProfile,
+    FrameSize,
+    Video,
+    count_models,
+    load_device,
+    parse_size,
+    playable,
+    predictor,
+)
 from edgecodec.runtime.chunks import Codec, StrategyId
 from edgecodec.runtime.errors import DeviceError
 from edgecodec.runtime.models import packaged_models
@@ -83,21 +93,29 @@ def test_hardware_has_no_h264_of_ten_bits() -> None:
     assert here.codecs == EVERY_CODEC
 
 
+def keeps_up(device: DeviceProfile, models: Path, size: str) -> dict[StrategyId, float]:
+    """Up to how many frames a second each strategy's networks are predicted to run."""
+    predict = predictor(device)
+    fps = {
+        network.entry.name: 1000 / predict(network.cost).interval.mid
+        for network in count_models(models, parse_size(size)).networks
+    }
+    return {
+        StrategyId.HYBRID_SEMANTIC: min(fps["enhancer"], fps["generator_up"]),
+        StrategyId.SEMANTIC_LATENT: min(fps["iframe_decoder"], fps["generator_p"]),
+        StrategyId.I_FRAME_INTERPOLATION: min(fps["iframe_decoder"], fps["generator_b"]),
+    }
+
+
 def test_strategies_whose_networks_do_not_keep_up_are_left_out(networks: Path) -> None:
-    device = load_device("qcs6490")
-
-    def strategies(asked: Video) -> tuple[set[StrategyId], tuple[str, ...]]:
-        fit = playable(device, asked, (Codec.H265,), EVERY_STRATEGY, networks)
-        return set(fit.strategies), fit.notes
-
-    assert strategies(video("720p")) == (set(EVERY_STRATEGY), ())
-    some, some_notes = strategies(video("4k", 30))
-    assert StrategyId.HYBRID_SEMANTIC not in some
-    assert StrategyId.SEMANTIC_LATENT in some
-    none, notes = strategies(video("4k", 60))
-    assert none == WITHOUT_NETWORKS
-    assert len(some_notes) < len(notes) == 3
-    assert all("is predicted to run" in note and "frames/s" in note for note in notes)
+    device = replace(load_device("qcs6490"), hardware_decode=Decoding(("h265",), None, None, "x"))
+    limits = keeps_up(device, networks, "4k")
+    for fps in (0.9 * min(limits.values()), *(1.01 * each for each in limits.values())):
+        fit = playable(device, video("4k", fps), (Codec.H265,), EVERY_STRATEGY, networks)
+        fast = {strategy for strategy, limit in limits.items() if limit >= fps}
+        assert set(fit.strategies) == WITHOUT_NETWORKS | fast
+        assert len(fit.notes) == len(limits) - len(fast)
+        assert all("is predicted to run" in note and "frames/s" in note for note in fit.notes)
 
 
 def test_strategies_without_networks_are_never_judged(networks: Path) -> None:

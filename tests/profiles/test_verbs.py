@@ -9,7 +9,7 @@ import typer
 from edgecodec.cli.devices import devices
 from edgecodec.cli.profile import profile
 from edgecodec.profiles import device_names
-from edgecodec.runtime.errors import DeviceError, GateError
+from edgecodec.runtime.errors import DeviceError, GateError, ProviderError
 from typer.testing import CliRunner
 
 
@@ -32,11 +32,13 @@ def test_devices_lists_all_as_json(app: typer.Typer) -> None:
     assert "snapdragon-40tops" in invoke(app, "devices").stdout
 
 
-def test_profile_prints_one_json_document(app: typer.Typer, models: Path, tmp_path: Path) -> None:
+def test_profile_prints_one_json_document(
+    app: typer.Typer, enhancer_only: Path, tmp_path: Path
+) -> None:
     page = tmp_path / "profile.html"
     result = invoke(
         app,
-        *("profile", "--models", models, "--size", "128x64", "--runs", 2),
+        *("profile", "--models", enhancer_only, "--size", "128x64", "--runs", 2),
         *("--html", page, "--json"),
     )
     assert result.exit_code == 0, result.exception
@@ -77,6 +79,49 @@ def test_min_fps_leaves_one_json_document(app: typer.Typer, models: Path) -> Non
     assert result.exit_code == 4
     assert json.loads(result.stdout)["fps"] < 100_000
     assert "error: " in result.stderr
+
+
+def test_all_devices_in_one_table(app: typer.Typer) -> None:
+    request = ("profile", "--all", "--size", "360p")
+    result = invoke(app, *request, "--min-fps", 100_000, "--json")
+    names = {row["device"] for row in json.loads(result.stdout)["devices"]}
+    assert names == set(device_names())
+    assert result.exit_code == 4
+    assert "qcs6490" in result.stderr
+    assert invoke(app, *request, "--html", "x.html").exit_code == 2
+
+
+def test_reports_are_compared_by_the_same_verb(app: typer.Typer, tmp_path: Path) -> None:
+    files = []
+    for size in ("360p", "720p"):
+        made = invoke(app, "profile", "--size", size, "--no-measure", "--json")
+        files.append(tmp_path / f"{size}.json")
+        files[-1].write_text(made.stdout)
+    shown = invoke(app, "profile", "diff", *files)
+    assert shown.exit_code == 0, shown.exception
+    assert "640x360 in A, 1280x720 in B" in " ".join(shown.stdout.split())
+    data = json.loads(invoke(app, "profile", "diff", *files, "--json").stdout)
+    assert {"what": "enhancer: parameters", "a": 80216, "b": 80216, "ratio": 1.0} in data["rows"]
+    for wrong in (("diff",), ("diff", files[0]), ("dif", *files)):
+        assert invoke(app, "profile", *wrong).exit_code == 2
+
+
+def test_sustained_is_a_share(app: typer.Typer) -> None:
+    request = ("profile", "--size", "360p", "--no-measure", "--json")
+    cool, warm = (
+        json.loads(invoke(app, *request, *extra).stdout) for extra in ((), ("--sustained", 0.5))
+    )
+    assert warm["predicted_ms"]["mid"] == pytest.approx(2 * cool["predicted_ms"]["mid"])
+    assert invoke(app, *request, "--sustained", 1.5).exit_code == 2
+
+
+def test_providers_by_name(app: typer.Typer, enhancer_only: Path) -> None:
+    request = ("profile", "--models", enhancer_only, "--size", "128x64", "--runs", 1)
+    report = json.loads(invoke(app, *request, "--provider", "cpu", "--json").stdout)
+    assert report["measured_ms"]["provider"] == "CPUExecutionProvider"
+    unknown = invoke(app, *request, "--provider", "abacus")
+    assert isinstance(unknown.exception, ProviderError)
+    assert invoke(app, *request, "--provider", ",").exit_code == 2
 
 
 def test_wrong_options(app: typer.Typer, models: Path) -> None:

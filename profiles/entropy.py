@@ -1,0 +1,83 @@
+"""Entropy decoding in a frame's time: latents are decoded on the CPU, beside the networks."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from ..runtime.models import ModelEntry
+from ..runtime.symbols import (
+    CHANNELS,
+    Latent,
+    choose_difference_tables,
+    choose_scale_index,
+    decode_latent,
+    encode_latent,
+)
+from .device import Basis, DeviceProfile
+from .roofline import Interval
+from .size import FrameSize
+
+# Share of a latent's symbols that are coded, the others being zero by their group: the least, the
+# middle and, as the most, all. `benchmarks/entropy_speed.py` counts them in a stream.
+_CODED_LOW, _CODED_MID, _CODED_HIGH = 0.37, 0.56, 1.0
+# Million coded symbols a second of one core where a profile does not say: what one core of the
+# server that `docs/profiles.md` names decodes while others work beside it.
+_ASSUMED_MSYMBOLS = 17.0
+_LATENT = "latent"
+_STRIDE = 16
+# The probe: a latent of this many cells, all of it coded.
+_PROBE_CELLS = (45, 80)
+_PROBE_RUNS = 5
+
+
+def entropy_interval(
+    network: ModelEntry, size: FrameSize, device: DeviceProfile, *, probed: float | None = None
+) -> Interval | None:
+    """Milliseconds of one core for the symbols of a frame, None for a network without latents.
+
+    `probed` is this machine's rate by `entropy_rate`; without it the profile's or, as an
+    assumption, that of the machine that the figures in the documentation were taken on.
+    """
+    if all(port.name != _LATENT for port in network.inputs):
+        return None
+    padded = size.padded(_STRIDE)
+    symbols = CHANNELS * (padded.height // _STRIDE) * (padded.width // _STRIDE)
+    rate, basis = _rate(device, probed)
+    low, mid, high = (
+        1e3 * share * symbols / rate for share in (_CODED_LOW, _CODED_MID, _CODED_HIGH)
+    )
+    shares = f"{_CODED_LOW:.0%}, {_CODED_MID:.0%} and all of {symbols:,} symbols coded"
+    return Interval(low, mid, high, f"{shares}, one core, {basis}", None)
+
+
+def entropy_rate() -> float:
+    """Coded symbols that one core of this machine decodes in a second (takes about 0.2 s)."""
+    generator = np.random.default_rng(0)
+    shape = CHANNELS, *_PROBE_CELLS
+    symbols = np.rint(generator.laplace(0, 0.7, shape)).clip(-127, 127).astype(np.int8)
+    index = choose_scale_index(symbols)
+    tables = choose_difference_tables([index])
+    data = encode_latent(Latent(symbols, index), tables, None)
+    fastest = min(_decoding_seconds(data, tables) for _ in range(_PROBE_RUNS))
+    return symbols.size / fastest
+
+
+def _decoding_seconds(data: bytes, tables: tuple[int, ...]) -> float:
+    start = time.perf_counter()
+    decode_latent(data, _PROBE_CELLS, tables, None)
+    return time.perf_counter() - start
+
+
+def _rate(device: DeviceProfile, probed: float | None) -> tuple[float, str]:
+    """Coded symbols a second, and how they are known."""
+    if probed is not None and device.basis is Basis.MEASURED:
+        return probed, f"{probed * 1e-6:.1f} million a second, timed just now"
+    if device.entropy_msymbols:
+        figure = device.entropy_msymbols
+        return figure.value * 1e6, f"{figure.value:g} million a second: {figure.source}"
+    return (
+        _ASSUMED_MSYMBOLS * 1e6,
+        f"assumed: {_ASSUMED_MSYMBOLS:g} million a second, as on one core of a server",
+    )
