@@ -38,6 +38,11 @@ def byte_size(text: str) -> int:
     return int(size)
 
 
+def name_list(text: str) -> tuple[str, ...]:
+    """Names between commas, each once, in that order."""
+    return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+
+
 def codec_list(text: str) -> tuple[Codec, ...]:
     """`all`, or names of codecs between commas: `av1,vvc`; each once, in that order."""
     from ..runtime.chunks import Codec

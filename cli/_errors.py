@@ -106,7 +106,7 @@ def report(error: BaseException, *, as_json: bool, debug: bool) -> ExitCode:
 
 
 @contextmanager
-def naming(path: Path) -> Iterator[None]:
+def naming(path: Path | str) -> Iterator[None]:
     """Within it an error in a stream's bytes says which file they are in."""
     from ..runtime.errors import BitstreamError, UnsupportedError
 

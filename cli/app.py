@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from ._errors import ExitCode, report, warnings_on_stderr
+from .certify import certify
 from .decode import decode
 from .devices import devices
 from .doctor import doctor
@@ -80,5 +81,5 @@ def installed_version() -> str:
         return "unknown (not installed)"
 
 
-for verb in (encode, decode, info, evaluate, export, profile, devices, doctor):
+for verb in (encode, decode, info, evaluate, export, certify, profile, devices, doctor):
     app.command()(verb)

@@ -13,7 +13,9 @@ from ._output import print_json, progress_bar
 
 
 def decode(
-    stream: Annotated[Path, typer.Argument(metavar="IN.ecv", help="The stream to play.")],
+    stream: Annotated[
+        str, typer.Argument(metavar="IN.ecv|URL", help="The stream to play, or where it is served.")
+    ],
     output: Annotated[
         str,
         typer.Option(
@@ -49,7 +51,7 @@ def decode(
 
     Example: `edgecodec decode clip.ecv -o clip.mp4`
     """
-    if Path(output).exists() and stream.exists() and Path(output).samefile(stream):
+    if Path(output).exists() and Path(stream).exists() and Path(output).samefile(stream):
         raise typer.BadParameter(f"{output} is the input itself", param_hint="'--output' / '-o'")
     from .. import runtime
     from ..runtime.errors import BitstreamError, GateError
@@ -67,7 +69,7 @@ def decode(
                 on_damage="skip" if keep_going else "raise",
             )
         stack.enter_context(video)
-        show = stack.enter_context(progress_bar(stream.name))
+        show = stack.enter_context(progress_bar(Path(stream).name))
         sinks = [stack.enter_context(open_sink(output, video.info))]
         if verify and output != "md5:":
             sinks.append(stack.enter_context(Md5Sink()))

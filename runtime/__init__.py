@@ -21,7 +21,9 @@ from .errors import (
     UnsupportedError,
 )
 from .frames import ColorInfo, Frame, PictureFormat
-from .video import StreamInfo, Video, open
+from .push import PushDecoder
+from .stream_info import SceneInfo, StreamInfo
+from .video import Video, open
 
 __all__ = [
     "AuxPacket",
@@ -39,6 +41,8 @@ __all__ = [
     "ModelError",
     "PictureFormat",
     "ProviderError",
+    "PushDecoder",
+    "SceneInfo",
     "StreamInfo",
     "UnsupportedError",
     "Video",

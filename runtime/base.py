@@ -35,6 +35,7 @@ def decode_base(
     threads: int = 0,
     max_pixels: int,
     upsampling: Upsampling = Upsampling.NONE,
+    first: int = 0,
 ) -> Iterator[Planes]:
     """Decodes a scene's base layer, in display order.
 
@@ -47,6 +48,7 @@ def decode_base(
         max_pixels: luma samples of a coded picture beyond which nothing is decoded.
         upsampling: where it is not `NONE` the layer has half the video's width and height, rounded
             up, and this filter doubles them.
+        first: frames before this one are decoded, but not given.
 
     Yields:
         Read-only planes of `format`. They stay valid when the next frame is decoded.
@@ -58,10 +60,16 @@ def decode_base(
     """
     if upsampling is Upsampling.NONE:
         _check_promise(stream, format, max_pixels)
-        yield from _decoded(stream, format, frames, threads)
+        yield from _decoded(stream, format, frames, threads, first)
         return
     half = deep_base(
-        stream, format, upsampling, frames=frames, threads=threads, max_pixels=max_pixels
+        stream,
+        format,
+        upsampling,
+        frames=frames,
+        threads=threads,
+        max_pixels=max_pixels,
+        first=first,
     )
     yield from upsampled(half, upsampling, format, threads)
 
@@ -74,6 +82,7 @@ def deep_base(
     frames: int,
     threads: int = 0,
     max_pixels: int,
+    first: int = 0,
 ) -> Iterator[Planes]:
     """As `decode_base`, but at the base's own depth and, where there is upsampling, half size.
 
@@ -81,11 +90,12 @@ def deep_base(
     """
     wanted = format if upsampling is Upsampling.NONE else half_size(format)
     _check_promise(stream, wanted, max_pixels)
-    yield from _decoded(stream, replace(wanted, bit_depth=stream.bit_depth), frames, threads)
+    deep = replace(wanted, bit_depth=stream.bit_depth)
+    yield from _decoded(stream, deep, frames, threads, first)
 
 
 def _decoded(
-    stream: BaseStream, format: PictureFormat, frames: int, threads: int
+    stream: BaseStream, format: PictureFormat, frames: int, threads: int, first: int
 ) -> Iterator[Planes]:
     context = _open_decoder(stream, threads)
     count = 0
@@ -97,8 +107,10 @@ def _decoded(
                 pictures = context.decode(None if packet is None else _to_av(packet))
             for picture in pictures:
                 _check_picture(picture, stream, count, frames)
-                planes = view_planes(picture, stream.bit_depth, format.width, format.height)
                 count += 1
+                if count <= first:
+                    continue
+                planes = view_planes(picture, stream.bit_depth, format.width, format.height)
                 yield planes if stream.bit_depth == format.bit_depth else round_to_8_bit(planes)
         drained = True
     finally:

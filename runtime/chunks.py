@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from .errors import UnsupportedError
+from .errors import BitstreamError, UnsupportedError
 from .fields import (
+    FIELD_HEADER,
     FORMAT_VERSION,
+    Cursor,
     Limits,
     pack_fields,
     pack_signed,
@@ -106,6 +108,22 @@ def parse_chunk(payload: bytes, limits: Limits, what: str) -> Chunk:
     scene, start_frame = fields.integers(_ChunkField.PLACE, 1 << 63, 1 << 63)
     pts = read_timeline(fields.cursor(_ChunkField.TIMELINE), limits.max_frames_per_chunk)
     return Chunk(scene, start_frame, known, pts, bytes(fields.one(_ChunkField.BODY)))
+
+
+def peek_times(start: bytes, limits: Limits) -> tuple[int, ...] | None:
+    """The timeline of a chunk's payload by its first bytes, unchecked; None if it is not there."""
+    position = 0
+    while position + FIELD_HEADER.size <= len(start):
+        field, length = FIELD_HEADER.unpack_from(start, position)
+        position += FIELD_HEADER.size
+        if field == _ChunkField.TIMELINE and position + length <= len(start):
+            try:
+                cursor = Cursor(start[position : position + length], "timeline")
+                return read_timeline(cursor, limits.max_frames_per_chunk)
+            except BitstreamError:
+                return None
+        position += length
+    return None
 
 
 def pack_index(entries: Sequence[IndexEntry]) -> bytes:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import islice
 from typing import BinaryIO
 
 from .auxiliary import AuxPacket, AuxStream, batches, pack_aux_packets, parse_aux_packets
@@ -18,26 +17,28 @@ from .chunks import (
     StrategyId,
     pack_chunk,
     pack_index,
-    parse_chunk,
     parse_index,
+    peek_times,
 )
+from .collect import ChunkOrder, TitleCollector, damaged, no_index, read_chunk, read_header
 from .errors import BitstreamError, EdgecodecError, UnsupportedError
 from .fields import FORMAT_VERSION, Limits
-from .header import Header, pack_header, parse_header
+from .header import Header, pack_header
 from .records import (
     AUXD,
     CHNK,
     HEAD,
+    HEADER_BYTES,
     INDX,
+    MAX_LISTED_DAMAGE,
     NETW,
-    SYNC,
     Damage,
     Record,
     RecordFile,
     pack_footer,
     write_record,
 )
-from .title import TitleWeights, pack_title_record, parse_title_record
+from .title import TitleWeights, pack_title_record
 
 __all__ = [
     "FORMAT_VERSION",
@@ -54,7 +55,8 @@ __all__ = [
     "Writer",
 ]
 
-_MAX_LISTED_DAMAGE = 4096
+
+_PEEKED_BYTES = 16 << 10
 
 
 class Writer:
@@ -152,19 +154,11 @@ class Reader:
         self._records = RecordFile(file)
         self.damage: list[Damage] = []
         self._flagged: set[int] = set()
-        start = self._records.read_at(0, len(SYNC))
-        if start != SYNC:
-            raise BitstreamError(
-                f"not an .ecv stream: it begins with {start.hex(' ') or 'nothing'}, "
-                f"not with {SYNC.hex(' ')}"
-            )
-        head = self._records.record_at(0)
-        if head is None or head.kind != HEAD:
-            raise BitstreamError("byte 0: the .ecv header is damaged, nothing can be decoded")
-        payload = self._records.payload(head, self._limits.max_header_bytes)
-        self._first = head.end
-        self.header: Header = parse_header(payload, self._limits)
-        self.titles: Mapping[int, TitleWeights] = dict(self._load_titles())
+        found = read_header(self._records, self._limits)
+        assert found is not None, "a file is complete"
+        self.header: Header = found[0]
+        self._first = found[1]
+        self.titles: Mapping[int, TitleWeights] = self._load_titles()
         self.index: tuple[IndexEntry, ...] = self._load_index()
 
     def chunk(self, entry: IndexEntry) -> Chunk:
@@ -177,17 +171,26 @@ class Reader:
             record = self._records.record_at(entry.offset)
             if record is None or record.kind != CHNK or record.size != entry.size:
                 raise BitstreamError(f"byte {entry.offset}: no chunk where the index has one")
-            chunk = self._read_chunk(record)
-            if (chunk.start_frame, len(chunk.pts), chunk.pts[0]) != (
-                entry.start_frame,
-                entry.frames,
-                entry.start_pts,
-            ):
+            placed = read_chunk(self._records, record, self._limits)
+            if placed.entry != entry:
                 raise BitstreamError(f"{record}: it is not the chunk that the index describes")
         except BitstreamError as error:
             self._flag(Damage(entry.offset, entry.size, str(error)))
             raise
-        return chunk
+        return placed.chunk
+
+    def last_pts(self, entry: IndexEntry) -> int:
+        """When a scene's last frame is shown, in `header.time_base`.
+
+        The scene's body is not read, nor its checksum: where its times do not look right, the
+        nominal frame rate stands in.
+        """
+        start = self._records.read_at(entry.offset + HEADER_BYTES, _PEEKED_BYTES)
+        times = peek_times(start, self._limits)
+        if times is not None and (len(times), times[0]) == (entry.frames, entry.start_pts):
+            return times[-1]
+        step = 1 / (self.header.frame_rate * self.header.time_base)
+        return entry.start_pts + round((entry.frames - 1) * step)
 
     def aux_packets(self) -> Iterator[AuxPacket]:
         """Every packet of the other streams in file order; damaged records are left out."""
@@ -197,44 +200,23 @@ class Reader:
                 payload = self._records.payload(record, self._limits.max_aux_bytes)
                 packets = parse_aux_packets(payload, streams, self._limits, str(record))
             except EdgecodecError as error:
-                self._flag(Damage(record.offset, record.size, str(error)))
+                self._flag(damaged(record, error))
                 continue
             yield from packets
 
-    def _read_chunk(self, record: Record) -> Chunk:
-        payload = self._records.payload(record, self._limits.max_chunk_bytes)
-        return parse_chunk(payload, self._limits, str(record))
-
-    def _load_titles(self) -> Iterator[tuple[int, TitleWeights]]:
+    def _load_titles(self) -> Mapping[int, TitleWeights]:
         """Title weights from the header on, as many as it announces."""
-        limits, seen = self._limits, set[int]()
-        for record in islice(self._title_records(), self.header.titles):
-            try:
-                payload = self._records.payload(record, limits.max_title_bytes)
-                number, title = parse_title_record(payload, limits, str(record))
-                if number in seen:
-                    raise BitstreamError(f"{record}: title weights {number} for a second time")
-            except EdgecodecError as error:
-                self._flag(Damage(record.offset, record.size, str(error)))
-                # Or hostile records would each have a reader decode as much as one may.
-                left = limits.max_title_symbols // 2
-            else:
-                seen.add(number)
-                left = limits.max_title_symbols - sum(each.symbols.size for each in title.deltas)
-                yield number, title
-            limits = replace(limits, max_title_symbols=left)
-        if len(seen) < self.header.titles and not self.damage:
-            missing = self.header.titles - len(seen)
-            self._flag(Damage(0, 0, f"{missing} of the header's title weights are gone"))
-
-    def _title_records(self) -> Iterator[Record]:
-        for found in self._records.walk(self._first):
-            if isinstance(found, Damage):
+        collector = TitleCollector(self.header.titles, self._limits)
+        if collector.is_open():
+            for found in self._records.walk(self._first, self._limits):
+                if isinstance(found, Record) and found.kind != NETW:
+                    break
+                found = collector.read(self._records, found) if isinstance(found, Record) else found
                 self._flag(found)
-            elif found.kind == NETW:
-                yield found
-            else:
-                return
+                if not collector.is_open():
+                    break
+        self._flag(collector.close(known=bool(self.damage)))
+        return collector.titles
 
     def _load_index(self) -> tuple[IndexEntry, ...]:
         offset = self._records.index_offset()
@@ -244,42 +226,35 @@ class Reader:
                 payload = self._records.payload(record, self._limits.max_index_bytes)
                 return parse_index(payload, record.offset, self._limits)
             except EdgecodecError as error:
-                self._flag(Damage(record.offset, record.size, str(error)))
+                self._flag(damaged(record, error))
         else:
-            end = self._records.size
-            self._flag(
-                Damage(end, 0, f"byte {end}: no index, the file was cut off or is unfinished")
-            )
+            self._flag(no_index(self._records.size))
         return self._scan()
 
     def _scan(self) -> tuple[IndexEntry, ...]:
         entries: list[IndexEntry] = []
-        next_frame, last_pts = 0, -(1 << 63) - 1
+        order = ChunkOrder(self._limits)
         for record in self._walk(CHNK):
             try:
-                chunk = self._read_chunk(record)
-                if chunk.start_frame < next_frame or chunk.pts[0] <= last_pts:
-                    raise BitstreamError(f"{record}: frames that an earlier chunk already has")
-                if len(entries) == self._limits.max_chunks:
-                    raise BitstreamError(f"{record}: more than {len(entries)} chunks")
+                placed = read_chunk(self._records, record, self._limits)
+                order.check(record, placed.chunk)
             except EdgecodecError as error:
-                self._flag(Damage(record.offset, record.size, str(error)))
+                self._flag(damaged(record, error))
                 continue
-            frames = len(chunk.pts)
-            next_frame, last_pts = chunk.start_frame + frames, chunk.pts[-1]
-            entries.append(
-                IndexEntry(record.offset, record.size, chunk.start_frame, frames, chunk.pts[0])
-            )
+            entries.append(placed.entry)
         return tuple(entries)
 
     def _walk(self, kind: bytes) -> Iterator[Record]:
-        for found in self._records.walk(self._first):
-            if isinstance(found, Damage):
+        for found in self._records.walk(self._first, self._limits):
+            if isinstance(found, Record):
+                if found.kind == kind:
+                    yield found
+            else:
                 self._flag(found)
-            elif found.kind == kind:
-                yield found
 
-    def _flag(self, damage: Damage) -> None:
-        if damage.offset not in self._flagged and len(self.damage) < _MAX_LISTED_DAMAGE:
+    def _flag(self, damage: Damage | None) -> None:
+        if damage is None or damage.offset in self._flagged:
+            return
+        if len(self.damage) < MAX_LISTED_DAMAGE:
             self._flagged.add(damage.offset)
             self.damage.append(damage)

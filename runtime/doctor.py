@@ -25,6 +25,7 @@ _PROVIDER_MENDS = {
     "cuda": "needs an NVIDIA driver and pip install 'edgecodec[cuda]'; cpu works without",
     "tensorrt": "needs an NVIDIA driver and pip install 'edgecodec[tensorrt]'; cpu works without",
     "openvino": "pip install --force-reinstall onnxruntime-openvino; cpu works without",
+    "qnn": "pip install --force-reinstall 'edgecodec[qnn]'; cpu works without",
 }
 
 

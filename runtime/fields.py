@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 
@@ -19,7 +19,7 @@ from .errors import BitstreamError, UnsupportedError
 FORMAT_VERSION = 1
 REQUIRED = 0x8000
 MAX_FIELDS = 4096
-_FIELD_HEADER = struct.Struct("<HI")
+FIELD_HEADER = struct.Struct("<HI")
 _INT64 = range(-(1 << 63), 1 << 63)
 _MAX_VARINT_BYTES = 10
 
@@ -49,6 +49,12 @@ class Limits:
     max_title_symbols: int = 16 << 20
 
 
+def bounded(limits: Limits | None, max_frame_size: int | None) -> Limits:
+    """`limits`, by default the usual ones, with frames of at most that many luma samples."""
+    limits = limits or Limits()
+    return limits if max_frame_size is None else replace(limits, max_pixels=max_frame_size)
+
+
 def version_of(field: int) -> int:
     """The format version that introduced a field id."""
     return (field >> 10 & 31) + 1
@@ -60,7 +66,7 @@ def pack_fields(fields: Iterable[tuple[int, bytes]]) -> bytes:
     for field, value in fields:
         if len(value) >= 1 << 32:
             raise UnsupportedError(f"field {field:#06x} of {len(value)} bytes: at most 4 GiB fit")
-        parts += (_FIELD_HEADER.pack(field, len(value)), value)
+        parts += (FIELD_HEADER.pack(field, len(value)), value)
     return b"".join(parts)
 
 
@@ -139,10 +145,10 @@ def parse_fields(data: bytes | memoryview, known: Iterable[int], what: str) -> F
     position = count = 0
     while position < len(view):
         count += 1
-        if len(view) - position < _FIELD_HEADER.size or count > MAX_FIELDS:
+        if len(view) - position < FIELD_HEADER.size or count > MAX_FIELDS:
             raise BitstreamError(f"{what}: no field at its byte {position}")
-        field, length = _FIELD_HEADER.unpack_from(view, position)
-        position += _FIELD_HEADER.size
+        field, length = FIELD_HEADER.unpack_from(view, position)
+        position += FIELD_HEADER.size
         if length > len(view) - position:
             raise BitstreamError(
                 f"{what}: field {field:#06x} declares {length} bytes, "

@@ -51,7 +51,8 @@ class Frame:
     """One decoded frame.
 
     `planes` are Y [height, width], U and V [ceil(height/2), ceil(width/2)]. They are the
-    decoder's own buffers, not copies, and read-only. `pts` counts `time_base` seconds.
+    decoder's own buffers, not copies, and read-only. `pts` counts `time_base` seconds, `number`
+    frames of the stream from 0; it is None where frames come from elsewhere.
     """
 
     planes: Planes
@@ -59,6 +60,7 @@ class Frame:
     pts: int
     time_base: Fraction
     color: ColorInfo = ColorInfo()
+    number: int | None = None
 
     @property
     def time(self) -> float:

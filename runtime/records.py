@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import struct
 import threading
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 from zlib import crc32
 
 from .errors import BitstreamError, UnsupportedError
+from .fields import Limits
 
 SYNC = b"\x9fECV"
 HEAD, NETW, AUXD, CHNK, INDX = b"HEAD", b"NETW", b"AUXD", b"CHNK", b"INDX"
@@ -22,6 +24,7 @@ FOOTER_MAGIC = b"ECVX"
 HEADER_BYTES = 16
 FRAMING_BYTES = HEADER_BYTES + 4
 FOOTER_BYTES = 16
+MAX_LISTED_DAMAGE = 4096
 _HEADER = struct.Struct("<4s4sI")
 _FOOTER = struct.Struct("<Q4s")
 _BLOCK_BYTES = 1 << 20
@@ -54,11 +57,17 @@ class Record:
 
 @dataclass(frozen=True)
 class Damage:
-    """Bytes of a stream that could not be used, and why."""
+    """Bytes of a stream that could not be used, and why.
+
+    `start` and `end` are seconds of the stream between which pictures are lost: both None where
+    none are, or where that is not known; `end` None where the stream may have gone on for ever.
+    """
 
     offset: int
     size: int
     what: str
+    start: float | None = None
+    end: float | None = None
 
 
 def write_record(file: BinaryIO, kind: bytes, payload: bytes) -> int:
@@ -78,6 +87,23 @@ def pack_footer(index_offset: int) -> bytes:
     return body + struct.pack("<I", crc32(body))
 
 
+def most_bytes(kind: bytes, limits: Limits) -> int:
+    """The longest payload of a record that is believed, of a kind that is unknown too."""
+    most = {
+        HEAD: limits.max_header_bytes,
+        NETW: limits.max_title_bytes,
+        AUXD: limits.max_aux_bytes,
+        INDX: limits.max_index_bytes,
+    }
+    return most.get(kind, limits.max_chunk_bytes)
+
+
+def longest_record(limits: Limits) -> int:
+    """The size of the longest record that is believed, and of what is read to see its end."""
+    kinds = (HEAD, NETW, AUXD, CHNK, INDX)
+    return max(most_bytes(kind, limits) for kind in kinds) + FRAMING_BYTES + HEADER_BYTES
+
+
 def _parse_header(data: bytes, offset: int) -> Record | None:
     if len(data) < HEADER_BYTES or data[:4] != SYNC:
         return None
@@ -87,26 +113,35 @@ def _parse_header(data: bytes, offset: int) -> Record | None:
     return Record(kind, offset, length)
 
 
-class RecordFile:
-    """Reads records of a seekable file that may be damaged or hostile.
+def _parse_footer(data: bytes) -> int | None:
+    """Where the index begins, or None if these 16 bytes are no footer."""
+    if len(data) != FOOTER_BYTES or crc32(data[:12]) != int.from_bytes(data[12:], "little"):
+        return None
+    offset, magic = _FOOTER.unpack_from(data)
+    return int(offset) if magic == FOOTER_MAGIC else None
 
-    Methods may be called from several threads: one lock covers each seek and its read.
+
+class Records(ABC):
+    """Reads records of a stream that may be damaged or hostile, and of which the end may not be
+    there yet.
+
+    `size` is how many bytes are there so far, `complete` whether no more will come.
     """
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self._lock = threading.Lock()
-        self.size = file.seek(0, 2)
+    size: int
+    complete: bool
 
+    @abstractmethod
     def read_at(self, offset: int, size: int) -> bytes:
-        """Up to `size` bytes: fewer only at the file's end."""
-        size = max(0, min(size, self.size - offset))
-        with self._lock:
-            self._file.seek(offset)
-            data = self._file.read(size)
-            while len(data) < size and (more := self._file.read(size - len(data))):
-                data += more
-        return data
+        """Up to `size` bytes: fewer only at the end of what is there."""
+
+    def forget(self, offset: int) -> None:
+        """Bytes before `offset` will not be read again."""
+        return
+
+    def has(self, offset: int, size: int) -> bool:
+        """Whether so many bytes are there, or will never be."""
+        return self.complete or offset + size <= self.size
 
     def record_at(self, offset: int) -> Record | None:
         """The record whose header begins at `offset`, or None if no whole header does."""
@@ -129,40 +164,78 @@ class RecordFile:
 
     def index_offset(self) -> int | None:
         """Where the footer says that the index begins, or None without a whole footer."""
-        data = self.read_at(self.size - FOOTER_BYTES, FOOTER_BYTES) if self.size >= 16 else b""
-        if len(data) != FOOTER_BYTES or crc32(data[:12]) != int.from_bytes(data[12:], "little"):
+        if self.size < FOOTER_BYTES:
             return None
-        offset, magic = _FOOTER.unpack_from(data)
-        return offset if magic == FOOTER_MAGIC and offset < self.size else None
+        offset = _parse_footer(self.read_at(self.size - FOOTER_BYTES, FOOTER_BYTES))
+        return offset if offset is not None and offset < self.size else None
 
-    def walk(self, offset: int) -> Iterator[Record | Damage]:
+    def walk(self, offset: int, limits: Limits | None = None) -> Iterator[Record | Damage | None]:
         """Every record from `offset` on, with the bytes between that are none.
 
-        A record may still turn out damaged when its payload is read. Records may overlap where
-        bytes are missing; once they add up to several times the file, a hostile one, it stops
-        there, so the time is linear in the file's size whatever it holds.
+        None says that bytes are wanted that are not there yet: ask again when there are more. A
+        record is given when all of it is there, but may still turn out damaged when its payload is
+        read. One that is over the limits is given at once, and what follows is looked for within
+        it, so that nobody has to keep it. Records may overlap where bytes are missing; once they
+        add up to several times the stream, a hostile one, those in the way are passed over, so the
+        time is linear in the stream's size whatever it holds.
         """
-        end = self.size - FOOTER_BYTES if self.index_offset() is not None else self.size
-        budget = _MAX_OVERLAP * self.size
-        while offset < end:
+        limits, spent = limits or Limits(), 0
+        while True:
+            self.forget(offset)
+            while not self.has(offset, HEADER_BYTES):
+                yield None
             record = self.record_at(offset)
             if record is None:
-                found = self._find(offset + 1)
-                resume = found.offset if found else end
+                while self._may_be_footer(offset):
+                    yield None
+                if offset >= self._end():
+                    return
+                resume = yield from self._find(offset + 1)
                 yield Damage(offset, resume - offset, f"no record at byte {offset}")
                 offset = resume
                 continue
-            budget -= min(record.size, self.size - offset)
-            if budget < 0:
-                yield Damage(offset, end - offset, "records lie inside each other")
+            if offset >= self._end():
                 return
+            believed = record.length <= most_bytes(record.kind, limits)
+            while believed and not self.has(offset, record.size):
+                yield None
+            spent += min(record.size, self.size - offset)
+            if spent > _MAX_OVERLAP * self.size:
+                rest = (self._end() if self.complete else record.end) - offset
+                yield Damage(offset, rest, "records lie inside each other")
+                offset += rest
+                continue
             yield record
+            if not believed:
+                offset = yield from self._find(record.payload_offset)
+                continue
             offset = record.end
-            at_border = offset == end or (offset < end and self.record_at(offset) is not None)
+            at_border = yield from self._is_border(offset)
             if not at_border and not self._is_intact(record):
                 # Bytes may be missing from this record: the next one may begin before its end.
-                found = self._find(record.payload_offset)
-                offset = found.offset if found else end
+                offset = yield from self._find(record.payload_offset)
+
+    def _end(self) -> int:
+        """Where records end, as far as it is known: before the footer."""
+        if not self.complete:
+            return self.size
+        return self.size - FOOTER_BYTES if self.index_offset() is not None else self.size
+
+    def _may_be_footer(self, offset: int) -> bool:
+        """Whether the last bytes so far are a footer, and only more bytes could say otherwise."""
+        if self.complete or self.size != offset + FOOTER_BYTES:
+            return False
+        return _parse_footer(self.read_at(offset, FOOTER_BYTES)) is not None
+
+    def _is_border(self, offset: int) -> Generator[None, None, bool]:
+        """Whether a record, the footer or the stream ends here."""
+        while not self.has(offset, HEADER_BYTES):
+            yield None
+        if self.record_at(offset) is not None:
+            return offset < self._end()
+        while self._may_be_footer(offset):
+            yield None
+        return self.complete and offset == self._end()
 
     def _is_intact(self, record: Record) -> bool:
         if record.end > self.size:
@@ -173,17 +246,42 @@ class RecordFile:
             checksum = crc32(self.read_at(record.payload_offset + start, size), checksum)
         return self.read_at(record.end - 4, 4) == struct.pack("<I", checksum)
 
-    def _find(self, offset: int) -> Record | None:
-        """The first record with a whole header at or after `offset`."""
-        while offset + HEADER_BYTES <= self.size:
+    def _find(self, offset: int) -> Generator[None, None, int]:
+        """Where the first whole record header at or after `offset` begins, or records end."""
+        while True:
+            self.forget(offset)
+            while not self.has(offset, HEADER_BYTES):
+                yield None
             block = self.read_at(offset, _BLOCK_BYTES)
+            if len(block) < HEADER_BYTES:
+                return self._end()
             at = block.find(SYNC)
             while at != -1:
-                record = _parse_header(block[at : at + HEADER_BYTES], offset + at)
-                if record is not None:
-                    return record
+                if _parse_header(block[at : at + HEADER_BYTES], offset + at) is not None:
+                    return offset + at
                 at = block.find(SYNC, at + 1)
-            if len(block) < HEADER_BYTES:
-                return None
             offset += len(block) - HEADER_BYTES + 1
-        return None
+
+
+class RecordFile(Records):
+    """The records of a seekable file.
+
+    Methods may be called from several threads: one lock covers each seek and its read.
+    """
+
+    complete = True
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._lock = threading.Lock()
+        self.size = file.seek(0, 2)
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """See `Records.read_at`."""
+        size = max(0, min(size, self.size - offset))
+        with self._lock:
+            self._file.seek(offset)
+            data = self._file.read(size)
+            while len(data) < size and (more := self._file.read(size - len(data))):
+                data += more
+        return data

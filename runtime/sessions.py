@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .cpu import may_saturate
-from .errors import BitstreamError, ModelError, ProviderError
+from .errors import BitstreamError, EdgecodecError, ModelError
+from .initializers import replace_initializers
 from .models import (
     ModelEntry,
     ModelFolder,
@@ -22,35 +22,34 @@ from .models import (
     packaged_tiers,
     read_models,
 )
+from .providers import PROVIDERS, Optimization, SessionSettings, open_session, resolve_provider
 from .template import read_template, titled
 from .title import TitleWeights
 
-PROVIDERS = {
-    "cpu": "CPUExecutionProvider",
-    "cuda": "CUDAExecutionProvider",
-    "tensorrt": "TensorrtExecutionProvider",
-    "openvino": "OpenVINOExecutionProvider",
-}
+__all__ = ["PROVIDERS", "Network", "NetworkPool", "Optimization"]
+
 # How many networks with title weights are kept: scenes that follow each other mostly share one.
 _MAX_TITLED = 4
 
 
 class Network:
-    """One loaded network. `run` may be called from one thread at a time.
+    """One loaded network. `run` may be called from one thread at a time."""
 
-    `kept` is what the session needs to stay alive beside it.
-    """
-
-    def __init__(self, entry: ModelEntry, session: Any, kept: Sequence[Any] = ()) -> None:
+    def __init__(self, entry: ModelEntry, session: Any) -> None:
         self.entry = entry
         self._session = session
-        self._kept = kept
         self._outputs = [port.name for port in entry.outputs]
 
     def run(self, inputs: Mapping[str, NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
-        """Outputs, in the manifest's order, for uint8 `inputs` by port name."""
+        """Outputs, in the manifest's order, for uint8 `inputs` by port name.
+
+        Raises ModelError if they do not fit, and ProviderError if a provider that compiles for one
+        size refuses the network.
+        """
         try:
             outputs: list[NDArray[np.uint8]] = self._session.run(self._outputs, dict(inputs))
+        except EdgecodecError:
+            raise
         except Exception as error:  # ONNX Runtime's errors share no base but Exception
             shapes = {name: value.shape for name, value in inputs.items()}
             raise ModelError(f"{self.entry.file}: does not run on {shapes}: {error}") from error
@@ -61,19 +60,28 @@ class NetworkPool:
     """Loads each network that a stream names once, and keeps it; of those with title weights the
     few that were used last.
 
-    `provider` is "auto", "cpu", "cuda", "tensorrt" or "openvino". "auto" is the CPU: the only one
-    whose pixels are those that the encoder saw. `threads` 0 is one for each core. `models` is a
-    model folder to search before the installed ones.
+    `provider` is "auto", "cpu", "cuda", "tensorrt", "openvino" or "qnn". "auto" is the CPU: the
+    only one whose pixels are those that the encoder saw. `threads` 0 is one for each core. `models`
+    is a model folder to search before the installed ones. `optimization` is what ONNX Runtime may
+    make of a graph. `soc_model` is Qualcomm's number of the chip that "qnn" compiles for, None for
+    the one that is here.
 
     Raises ProviderError if the provider is unknown or this build of ONNX Runtime lacks it, and
     ModelError for a folder that is none.
     """
 
     def __init__(
-        self, provider: str = "auto", threads: int = 0, models: Path | None = None
+        self,
+        provider: str = "auto",
+        threads: int = 0,
+        models: Path | None = None,
+        *,
+        optimization: Optimization = Optimization.ALL,
+        soc_model: int | None = None,
     ) -> None:
-        self.provider = _resolve(provider)
+        self.provider = resolve_provider(provider)
         self.threads = threads or os.cpu_count() or 1
+        self._settings = SessionSettings(self.provider, self.threads, optimization, soc_model)
         self._models = models
         self._folders: Sequence[ModelFolder] | None = None if models is None else self._search()
         self._networks: dict[str, Network] = {}
@@ -117,56 +125,10 @@ class NetworkPool:
 
     def _load(self, entry: ModelEntry, integers: Mapping[str, NDArray[Any]]) -> Network:
         """The network with some of its initialisers replaced."""
-        ort = _onnxruntime()
-        options = ort.SessionOptions()
-        # ONNX Runtime reads them where they are: they must live as long as the session.
-        replaced = {name: ort.OrtValue.ortvalue_from_numpy(each) for name, each in integers.items()}
-        for name, value in replaced.items():
-            options.add_initializer(name, value)
-        options.intra_op_num_threads = self.threads
-        options.log_severity_level = 3
-        if may_saturate():
-            options.add_session_config_entry("session.x64quantprecision", "1")
-        provider = PROVIDERS[self.provider]
-        if self.provider != "cpu":
-            # ONNX Runtime would otherwise run on the CPU and say nothing.
-            options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
         data = entry.read()
-        try:
-            session = ort.InferenceSession(data, options, providers=[provider])
-        except Exception as error:  # as in Network.run
-            if self.provider == "cpu":
-                raise ModelError(f"{entry.file}: does not load: {error}") from error
-            raise ProviderError(f"{provider} does not load {entry.file}: {error}") from error
-        if provider not in session.get_providers():
-            raise ProviderError(f"{provider} did not load: {_install_hint(self.provider)}")
-        return Network(entry, session, tuple(replaced.values()))
-
-
-def _resolve(provider: str) -> str:
-    if provider == "auto":
-        return "cpu"
-    if provider not in PROVIDERS:
-        known = ", ".join(("auto", *PROVIDERS))
-        raise ProviderError(f"unknown provider {provider!r}: choose one of {known}")
-    available = _onnxruntime().get_available_providers()
-    if PROVIDERS[provider] not in available:
-        raise ProviderError(
-            f"this ONNX Runtime has no {PROVIDERS[provider]} (it has {', '.join(available)}): "
-            f"{_install_hint(provider)}"
-        )
-    return provider
-
-
-def _install_hint(provider: str) -> str:
-    return f"install edgecodec[{provider}] in an environment of its own, then run edgecodec doctor"
-
-
-def _onnxruntime() -> Any:
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise ProviderError(
-            "ONNX Runtime is not installed: pip install 'edgecodec[cpu]' (or another provider)"
-        ) from error
-    return onnxruntime
+        if integers:
+            try:
+                data = replace_initializers(data, integers)
+            except ModelError as error:
+                raise ModelError(f"{entry.file}: {error}") from error
+        return Network(entry, open_session(data, str(entry.file), self._settings))

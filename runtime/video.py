@@ -2,148 +2,220 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
-from fractions import Fraction
+from contextlib import ExitStack, suppress
+from functools import partial
+from io import RawIOBase
+from math import isnan
 from pathlib import Path
+from threading import RLock
 from types import TracebackType
-from typing import BinaryIO, Literal, Self
+from typing import TYPE_CHECKING, BinaryIO, Literal, Self
 
-from .auxiliary import AuxPacket, AuxStream
-from .container import Damage, IndexEntry, Limits, Reader
-from .errors import BitstreamError, EdgecodecError
-from .frames import ColorInfo, Frame, PictureFormat
-from .prefetch import prefetched
-from .scenes import SceneContext, decode_scene
+from .auxiliary import AuxPacket
+from .errors import BitstreamError, UnsupportedError
+from .feeds import Feed, IndexedFeed
+from .fields import Limits, bounded
+from .frames import Frame
+from .playing import DamagedScene, scene_frames, with_times
+from .prefetch import Ahead
+from .records import Damage
+from .scenes import SceneContext
 from .sessions import NetworkPool
+from .sources import open_feed
+from .stream_info import SceneInfo, StreamInfo, arriving_info, indexed_info
 
-_FRAMES_AHEAD = 4
+if TYPE_CHECKING:
+    import asyncio
 
-
-@dataclass(frozen=True)
-class StreamInfo:
-    """What a stream is.
-
-    `time_base` is the unit of timestamps in seconds, `frame_rate` the nominal one in Hz,
-    `duration` seconds, `frames` how many the index lists, `rotation` degrees clockwise to turn
-    the picture for display. `provider` is what networks run on.
-    """
-
-    format: PictureFormat
-    time_base: Fraction
-    frame_rate: Fraction
-    color: ColorInfo
-    rotation: int
-    sample_aspect: Fraction
-    aux_streams: tuple[AuxStream, ...]
-    tier: str
-    model_ids: tuple[str, ...]
-    frames: int
-    scenes: int
-    duration: float
-    provider: str
+__all__ = ["SceneInfo", "StreamInfo", "Video", "open"]
 
 
 class Video:
-    """An open stream: iterate it for `Frame`s in display order.
+    """An open stream: iterate it, with `for` or `async for`, for `Frame`s in display order.
 
-    Iterating goes on from where `seek` or the last iteration stopped; at the end it stops, and
+    Iterating goes on from where a seek or the last iteration stopped; at the end it stops, and
     `seek(0)` starts again. Frames stay valid after the next one and after `close`. Use it as a
-    context manager. Not for use by several threads at once.
+    context manager, with `with` or `async with`.
 
-    With `on_damage="skip"` a damaged scene ends where its damage begins, is listed in `damage`, and
-    playing goes on with the next; with "raise" it raises BitstreamError.
+    One thread iterates. Meanwhile any thread may seek, and the next frame is then one from there,
+    or `close`, which ends a wait for a frame: iterating a closed video raises ValueError, as
+    reading a closed file does.
+
+    With `on_damage="raise"` damage raises BitstreamError where it lies, once everything before it
+    was given; iterating once more goes on behind it. With "skip" a damaged scene ends where its
+    damage begins and playing goes on with the next. Either way `damage` lists it. Damaged title
+    weights count as damage wherever playing starts.
     """
 
     def __init__(
         self,
-        file: BinaryIO,
-        networks: NetworkPool,
-        threads: int,
+        feed: Feed,
+        context: SceneContext,
+        *,
         on_damage: Literal["raise", "skip"],
-        limits: Limits,
+        look_ahead: int,
+        resources: ExitStack,
     ) -> None:
-        self._reader = Reader(file, limits)
-        header = self._reader.header
-        self._context = SceneContext(header.format, networks, threads, limits, self._reader.titles)
+        self._feed = feed
+        self._context = context
         self._on_damage = on_damage
-        self._resources = ExitStack()
-        self._playing = ExitStack()
-        self._frames: Iterator[Frame] | None = None
-        self._next_entry = 0
-        self._from_pts: int | None = None
+        self._look_ahead = look_ahead
+        self._resources = resources
+        self._lock = RLock()
+        self._ahead: Ahead[Frame] | None = None
+        self._from: tuple[int, int] | None = None
         self._damage: dict[int, Damage] = {}
         self._closed = False
-        index = self._reader.index
-        self.info = StreamInfo(
-            format=header.format,
-            time_base=header.time_base,
-            frame_rate=header.frame_rate,
-            color=header.color,
-            rotation=header.rotation,
-            sample_aspect=header.sample_aspect,
-            aux_streams=header.aux_streams,
-            tier=header.tier,
-            model_ids=header.model_ids,
-            frames=sum(entry.frames for entry in index),
-            scenes=len(index),
-            duration=self._duration(index),
-            provider=networks.provider,
-        )
+        provider = context.networks.provider
+        if isinstance(feed, IndexedFeed):
+            last_pts = feed.last_pts(feed.index[-1]) if feed.index else 0
+            self.info = indexed_info(feed.header, provider, feed.index, last_pts)
+        else:
+            self.info = arriving_info(feed.header, provider)
 
     @property
     def damage(self) -> tuple[Damage, ...]:
         """What was found damaged so far, in file order."""
-        found = {damage.offset: damage for damage in self._reader.damage} | self._damage
-        return tuple(found[offset] for offset in sorted(found))
+        found = {damage.offset: damage for damage in list(self._feed.damage)} | self._damage
+        return with_times(found.values(), self._feed.index, self._feed.header)
+
+    @property
+    def scenes(self) -> tuple[SceneInfo, ...]:
+        """Every scene in its order; of a source that cannot seek, those that were met so far."""
+        time_base = self.info.time_base
+        return tuple(
+            SceneInfo(number, entry.start_frame, entry.frames, float(entry.start_pts * time_base))
+            for number, entry in enumerate(self._feed.index)
+        )
+
+    @property
+    def seekable(self) -> bool:
+        """Whether seeking works: not in a pipe, nor from a server without ranges."""
+        return isinstance(self._feed, IndexedFeed)
 
     def __iter__(self) -> Iterator[Frame]:
         return self
 
     def __next__(self) -> Frame:
-        if self._closed:
-            raise ValueError("the video is closed")
-        if self._frames is None:
-            self._frames = self._playing.enter_context(prefetched(self._decoded(), _FRAMES_AHEAD))
-        return next(self._frames)
+        while True:
+            ahead = self._started()
+            try:
+                return next(ahead)
+            except StopIteration:
+                if self._is_current(ahead):
+                    raise
+            except Exception:
+                if self._is_current(ahead):
+                    self._stop()
+                    raise
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Frame:
+        import asyncio
+
+        loop = asyncio.get_running_loop()
+        while True:
+            ahead = self._started()
+            try:
+                # Taken here and not in a thread: a task that is cancelled loses no frame.
+                ready = ahead.take_ready()
+            except StopIteration:
+                if self._is_current(ahead):
+                    raise StopAsyncIteration from None
+                continue
+            except Exception:
+                if self._is_current(ahead):
+                    self._stop()
+                    raise
+                continue
+            if ready is not None:
+                return ready[0]
+            arrived = asyncio.Event()
+            ahead.when_ready(partial(_set_from_thread, loop, arrived))
+            await arrived.wait()
 
     def seek(self, seconds: float) -> None:
         """Go to the frame that is on screen at `seconds`: the next one that iterating gives.
 
         Before the first frame that is the first one; after the last, the last. With
-        `on_damage="skip"` and a damaged scene there, it is the next scene's first.
+        `on_damage="skip"` and a damaged scene there, it is the next scene's first. Raises
+        UnsupportedError if the source cannot seek, and ValueError for a time that is no number.
         """
-        if self._closed:
-            raise ValueError("the video is closed")
-        self._stop()
+        if isnan(seconds):
+            raise ValueError("seek to a time that is no number")
+        time_base = self.info.time_base
 
         # Rounded as `Frame.time` is, so that a frame's own time leads to that frame.
-        def shown(pts: int) -> bool:
-            return float(pts * self.info.time_base) <= seconds
+        def shown(pts: int) -> float:
+            return float(pts * time_base)
 
-        index = self._reader.index
-        before = [number for number, entry in enumerate(index) if shown(entry.start_pts)]
-        self._next_entry = before[-1] if before else 0
-        self._from_pts = None
-        if before:
+        with self._lock:
+            feed = self._indexed()
+            index = feed.index
+            place = bisect_right(index, seconds, key=lambda entry: shown(entry.start_pts)) - 1
+            self._go_to(feed, max(place, 0), 0)
+            if place < 0:
+                return
             try:
-                pts = self._reader.chunk(index[self._next_entry]).pts
+                pts = feed.load(place).chunk.pts
             except BitstreamError:
                 if self._on_damage == "raise":
                     raise
                 return
-            self._from_pts = max(filter(shown, pts), default=pts[0])
+            self._from = place, max(bisect_right(pts, seconds, key=shown) - 1, 0)
+
+    def seek_frame(self, number: int) -> None:
+        """Go to the frame of that `Frame.number`: the next one that iterating gives.
+
+        With `on_damage="skip"` and the frame lost, it is the next scene's first. Raises ValueError
+        for a number outside of the stream, BitstreamError for a frame that is lost, and
+        UnsupportedError if the source cannot seek.
+        """
+        with self._lock:
+            feed = self._indexed()
+            index = feed.index
+            end = index[-1].start_frame + index[-1].frames if index else 0
+            if not 0 <= number < end:
+                raise ValueError(f"no frame {number}: the stream has {end}, counted from 0")
+            place = bisect_left(index, number + 1, key=lambda e: e.start_frame + e.frames)
+            first = number - index[place].start_frame
+            if first < 0 and self._on_damage == "raise":
+                raise BitstreamError(f"frame {number} is not there: its scene is lost")
+            self._go_to(feed, place, max(first, 0))
+
+    def seek_scene(self, number: int) -> None:
+        """Go to the first frame of that scene of `scenes`.
+
+        Raises ValueError if there is no such scene, UnsupportedError if the source cannot seek.
+        """
+        with self._lock:
+            feed = self._indexed()
+            scenes = len(feed.index)
+            if not 0 <= number < scenes:
+                raise ValueError(f"no scene {number}: the stream has {scenes}, counted from 0")
+            self._go_to(feed, number, 0)
 
     def aux_packets(self) -> Iterator[AuxPacket]:
-        """Audio and subtitle packets as they were in the source, in file order."""
-        return self._reader.aux_packets()
+        """Audio and subtitle packets as they were in the source, in file order.
+
+        Raises UnsupportedError where they exist and the source cannot seek.
+        """
+        return self._feed.aux_packets()
 
     def close(self) -> None:
-        """Stop decoding and close the file if `open` opened it. Closing twice does nothing."""
+        """Stop decoding and close what `open` opened, from any thread. Closing twice does nothing.
+
+        Only a read of the caller's own file that waits for bytes is not waited for.
+        """
         self._closed = True
-        self._stop()
-        self._resources.close()
+        self._feed.interrupt()
+        with self._lock:
+            self._stop()
+            self._resources.close()
 
     def __enter__(self) -> Self:
         return self
@@ -156,73 +228,130 @@ class Video:
     ) -> None:
         self.close()
 
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        import asyncio
+
+        await asyncio.to_thread(self.close)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ValueError("the video is closed")
+
+    def _indexed(self) -> IndexedFeed:
+        self._check_open()
+        if not isinstance(self._feed, IndexedFeed):
+            raise UnsupportedError("this source cannot seek: play it front to back, or from a file")
+        return self._feed
+
+    def _started(self) -> Ahead[Frame]:
+        # Before the lock: `close` has it while it waits for the decoding thread.
+        self._check_open()
+        with self._lock:
+            self._check_open()
+            if self._ahead is None:
+                self._ahead = Ahead(self._decoded(), self._look_ahead)
+            return self._ahead
+
+    def _is_current(self, ahead: Ahead[Frame]) -> bool:
+        """Whether that is still what is played. ValueError if the video was closed."""
+        self._check_open()
+        with self._lock:
+            return self._ahead is ahead
+
     def _stop(self) -> None:
-        self._playing.close()
-        self._frames = None
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            ahead.stop()
+
+    def _go_to(self, feed: IndexedFeed, scene: int, first: int) -> None:
+        self._stop()
+        feed.go_to(scene)
+        self._from = scene, first
 
     def _decoded(self) -> Iterator[Frame]:
-        """Frames from `_next_entry` on, those before `_from_pts` left out."""
-        info = self.info
-        if self._on_damage == "raise" and self._reader.damage:
-            raise BitstreamError(
-                f"{self._reader.damage[0].what}; ask to skip damage to play the rest"
-            )
-        while self._next_entry < len(self._reader.index):
-            entry = self._reader.index[self._next_entry]
-            self._next_entry += 1
-            from_pts, self._from_pts = self._from_pts, None
+        """Frames from where the feed is."""
+        feed = self._feed
+        while (event := feed.next_event()) is not None:
+            if isinstance(event, Damage):
+                if self._on_damage == "raise":
+                    raise BitstreamError(event.what)
+                continue
+            first = 0
+            if self._from is not None and event.entry == feed.index[self._from[0]]:
+                first = self._from[1]
+            self._from = None
             try:
-                chunk = self._reader.chunk(entry)
-                scene = decode_scene(chunk, self._context)
-                for pts, planes in zip(chunk.pts, scene, strict=True):
-                    if from_pts is None or pts >= from_pts:
-                        yield Frame(planes, info.format, pts, info.time_base, info.color)
-            except BitstreamError as error:
+                yield from scene_frames(event, feed.header, self._context, first)
+            except DamagedScene as error:
+                self._damage[event.entry.offset] = error.damage
                 if self._on_damage == "raise":
                     raise
-                self._damage[entry.offset] = Damage(entry.offset, entry.size, str(error))
-
-    def _duration(self, index: tuple[IndexEntry, ...]) -> float:
-        if not index:
-            return 0.0
-        try:
-            last = self._reader.chunk(index[-1]).pts[-1]
-        except EdgecodecError:
-            last = index[-1].start_pts
-        header = self._reader.header
-        frame = 1 / header.frame_rate if header.frame_rate else Fraction(0)
-        return float((last - index[0].start_pts) * header.time_base + frame)
 
 
 def open(
-    source: str | Path | BinaryIO,
+    source: str | Path | BinaryIO | RawIOBase,
     *,
     provider: str = "auto",
     threads: int = 0,
     models: str | Path | None = None,
     on_damage: Literal["raise", "skip"] = "raise",
+    look_ahead: int = 4,
+    max_frame_size: int | None = None,
     limits: Limits | None = None,
+    timeout: float = 10.0,
 ) -> Video:
-    """Open an `.ecv` stream: a path, or a seekable binary file that stays the caller's.
+    """Open an `.ecv` stream: a path, an http(s) URL, or a binary file that stays the caller's.
 
-    `provider` says what networks run on: "cpu", "cuda", "tensorrt", "openvino", or "auto", which
-    is the CPU. `threads` is for each stage, 0 for one a core. `models` is a folder that
-    `edgecodec export` wrote, searched before the installed networks. `limits` bound what the
-    stream may ask for.
+    A source that cannot seek (a pipe, a socket's file, a server without ranges) plays front to
+    back. Of a URL only what is played is fetched, and the next scene while one plays.
+
+    Args:
+        source: a URL may also be opened as `http_file.HttpFile`, for headers of its own.
+        provider: what networks run on: "cpu", "cuda", "tensorrt", "openvino", "qnn", or "auto",
+            which is the CPU.
+        threads: of each stage, 0 for one a core. Samples do not depend on it.
+        models: a folder that `edgecodec export` wrote, searched before the installed networks.
+        on_damage: see `Video`.
+        look_ahead: how many frames, at least 1, may be decoded before they are asked for; one more
+            is in work.
+        max_frame_size: luma samples (width x height) of a picture beyond which nothing is decoded.
+        limits: what else the stream may ask for.
+        timeout: seconds to wait for a server's next byte.
+
+    Raises:
+        FileNotFoundError, PermissionError, TimeoutError, ConnectionError: see `http_file.HttpFile`.
+        BitstreamError: no stream, or its header is damaged.
+        UnsupportedError: a later format.
+        ProviderError: the provider is not there.
 
         with edgecodec.runtime.open("clip.ecv") as video:
             for frame in video:
                 y, u, v = frame.planes
-
-    Raises FileNotFoundError, BitstreamError (no stream, or its header is damaged),
-    UnsupportedError (a later format) and ProviderError (the provider is not there).
     """
+    if look_ahead < 1:
+        raise ValueError(f"look_ahead {look_ahead}: at least 1 is wanted")
     networks = NetworkPool(provider, threads, None if models is None else Path(models))
+    bounds = bounded(limits, max_frame_size)
     with ExitStack() as resources:
-        file = source
-        if isinstance(source, str | Path):
-            file = resources.enter_context(Path(source).open("rb"))
-        assert not isinstance(file, str | Path)
-        video = Video(file, networks, threads, on_damage, limits or Limits())
-        video._resources = resources.pop_all()
-        return video
+        feed = open_feed(source, bounds, timeout, resources)
+        context = SceneContext(feed.header.format, networks, threads, bounds, feed.titles)
+        return Video(
+            feed,
+            context,
+            on_damage=on_damage,
+            look_ahead=look_ahead,
+            resources=resources.pop_all(),
+        )
+
+
+def _set_from_thread(loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> None:
+    with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+        loop.call_soon_threadsafe(event.set)

@@ -35,7 +35,7 @@ ARROWS: dict[str, set[str]] = {
     },
 }
 THIRD_PARTY: dict[str, set[str]] = {
-    "runtime": {"numpy", "onnxruntime", "av", "constriction"},
+    "runtime": {"numpy", "onnxruntime", "onnxruntime_qnn", "av", "constriction"},
     "decoder": {"torch", "safetensors"},
     "profiles": {"numpy", "onnx", "onnxruntime", "torch", "thop", "rich"},
     "export": {
@@ -44,8 +44,12 @@ THIRD_PARTY: dict[str, set[str]] = {
         "safetensors",
         "onnx",
         "onnxruntime",
+        "onnxruntime_qnn",
         "onnxscript",
         "onnxsim",
+        "pytorch_msssim",
+        "filelock",
+        "platformdirs",
         "av",
     },
     "encoder": {

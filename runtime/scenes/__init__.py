@@ -38,8 +38,10 @@ __all__ = [
 ]
 
 
-def decode_scene(chunk: Chunk, context: SceneContext) -> Iterator[Planes]:
-    """The frames of a chunk in display order, one for each of its timestamps.
+def decode_scene(chunk: Chunk, context: SceneContext, *, first: int = 0) -> Iterator[Planes]:
+    """The frames of a chunk in display order, one for each of its timestamps from `first` on.
+
+    Frames before `first` are decoded only as far as others need them.
 
     Raises BitstreamError if the chunk is damaged, ModelError if it needs a network that is not
     there, and UnsupportedError if it needs a later version.
@@ -47,14 +49,14 @@ def decode_scene(chunk: Chunk, context: SceneContext) -> Iterator[Planes]:
     frames = len(chunk.pts)
     body = parse_body(chunk.strategy, chunk.body, frames, context.limits)
     if isinstance(body, ClassicalBody):
-        decoded = decode_classical(body, frames, context)
+        decoded = decode_classical(body, frames, context, first)
     elif isinstance(body, HybridBody):
-        decoded = decode_hybrid(body, frames, context)
+        decoded = decode_hybrid(body, frames, context, first)
     elif isinstance(body, ProceduralBody):
-        decoded = decode_procedural(body, context)
+        decoded = decode_procedural(body, context, first)
     else:
-        decoded = decode_latents(body, context)
-    count = 0
+        decoded = decode_latents(body, context, first)
+    count = first
     for planes in decoded:
         yield planes
         count += 1

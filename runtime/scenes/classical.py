@@ -10,8 +10,10 @@ from ..payloads import ClassicalBody
 from ._context import SceneContext
 
 
-def decode_classical(body: ClassicalBody, frames: int, context: SceneContext) -> Iterator[Planes]:
-    """The base stream's frames. Errors are those of `base.decode_base`."""
+def decode_classical(
+    body: ClassicalBody, frames: int, context: SceneContext, first: int = 0
+) -> Iterator[Planes]:
+    """The base stream's frames from `first` on. Errors are those of `base.decode_base`."""
     return decode_base(
         body.base,
         context.format,
@@ -19,4 +21,5 @@ def decode_classical(body: ClassicalBody, frames: int, context: SceneContext) ->
         threads=context.threads,
         max_pixels=context.limits.max_pixels,
         upsampling=body.upsampling,
+        first=first,
     )

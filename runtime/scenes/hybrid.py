@@ -39,15 +39,19 @@ _RESIDUAL_ZERO = 128
 _TEN_BIT_TOP = 1023
 
 
-def decode_hybrid(body: HybridBody, frames: int, context: SceneContext) -> Iterator[Planes]:
-    """The frames that `classical` would give, those that are flagged mended by the network.
+def decode_hybrid(
+    body: HybridBody, frames: int, context: SceneContext, first: int = 0
+) -> Iterator[Planes]:
+    """The frames from `first` on that `classical` would give, those that are flagged mended by the
+    network.
 
     Where the body's title weights are not in `context.titles`, the network runs as it is. Raises
     BitstreamError as `base.decode_base` does, for a network of the wrong kind and for a scene code
     or title weights that do not fit it, and ModelError if the network is not there.
     """
-    if not any(body.enhanced):
-        yield from decode_classical(ClassicalBody(body.base, body.upsampling), frames, context)
+    if not any(body.enhanced[first:]):
+        plain = ClassicalBody(body.base, body.upsampling)
+        yield from decode_classical(plain, frames, context, first)
         return
     title = None if body.title is None else context.titles.get(body.title)
     network = context.networks.network(body.enhancer, title)
@@ -75,6 +79,7 @@ def decode_hybrid(body: HybridBody, frames: int, context: SceneContext) -> Itera
             code=body.scene_code,
             planes=body.planes,
             threads=context.threads,
+            first=first,
         )
 
 
@@ -89,6 +94,7 @@ def enhance(
     code: SceneCode | None = None,
     planes: tuple[bool, bool, bool] = ALL_PLANES,
     threads: int = 1,
+    first: int = 0,
 ) -> Iterator[Planes]:
     """`base`'s frames in their order, each through the network where `enhanced` says so.
 
@@ -106,6 +112,7 @@ def enhance(
         code: what the network is adapted by, None for the identity.
         planes: those of Y, U and V that are mended; the others are as `unmended` gives them.
         threads: how many upsample a frame, 0 for one a core. Samples do not depend on it.
+        first: frames before this one are only neighbours: they are not given.
 
     Yields:
         Read-only planes.
@@ -162,9 +169,11 @@ def enhance(
             if index >= len(enhanced):
                 raise BitstreamError(f"the base has more frames than the scene's {len(enhanced)}")
             window[index] = frame
-            if index > 0:
+            if index > first:
                 yield finished(index - 1, index, pool)
-        if index >= 0:
+            else:
+                window.pop(index - 2, None)
+        if index >= first:
             yield finished(index, index, pool)
 
 

@@ -13,6 +13,7 @@ from ..frames import PictureFormat, Planes
 from ..latents import dequantize
 from ..packing import padded_size, unpack
 from ..payloads import FrameKind, LatentBody
+from ..prefetch import prefetched
 from ..sessions import Network
 from ..symbols import ScaleIndex, decode_latent
 from ._context import SceneContext
@@ -23,6 +24,8 @@ _NETWORKS = {
     FrameKind.P: "generator_p",
     FrameKind.B: "generator_b",
 }
+# Symbols of so many frames wait for the networks: half a megabyte each at 1080p.
+_LATENTS_AHEAD = 4
 _REFERENCE_PORTS = ("past", "future")
 Feature = NDArray[np.uint8]
 
@@ -33,11 +36,11 @@ def latent_shape(picture: PictureFormat) -> tuple[int, int]:
     return height // LATENT_STRIDE, width // LATENT_STRIDE
 
 
-def decode_latents(body: LatentBody, context: SceneContext) -> Iterator[Planes]:
-    """The scene's frames in display order.
+def decode_latents(body: LatentBody, context: SceneContext, first: int = 0) -> Iterator[Planes]:
+    """The scene's frames from `first` on in display order.
 
-    Raises BitstreamError for damaged latents, ModelError if a network is not there, and
-    UnsupportedError for video of more than 8 bits.
+    A thread decodes symbols ahead of the networks. Raises BitstreamError for damaged latents,
+    ModelError if a network is not there, and UnsupportedError for video of more than 8 bits.
     """
     if context.format.bit_depth != 8:
         raise UnsupportedError(
@@ -45,32 +48,49 @@ def decode_latents(body: LatentBody, context: SceneContext) -> Iterator[Planes]:
             "update edgecodec"
         )
     networks = _networks(body, context)
+    with prefetched(_decoded_latents(body, context), _LATENTS_AHEAD) as latents:
+        yield from _made(body, latents, networks, context, first)
+
+
+def _decoded_latents(body: LatentBody, context: SceneContext) -> Iterator[NDArray[np.uint8]]:
+    """What the networks take for each packet."""
     shape = latent_shape(context.format)
+    scales: dict[FrameKind, ScaleIndex] = {}
+    for packet in body.packets:
+        tables = body.difference_tables[packet.kind]
+        previous = scales.get(packet.kind)
+        latent = decode_latent(packet.data, shape, tables, previous, context.limits)
+        scales[packet.kind] = latent.scale_index
+        yield dequantize(latent.symbols, packet.quality)
+
+
+def _made(
+    body: LatentBody,
+    latents: Iterator[NDArray[np.uint8]],
+    networks: dict[FrameKind, Network],
+    context: SceneContext,
+    first: int,
+) -> Iterator[Planes]:
     last_use = {
         reference: step
         for step, packet in enumerate(body.packets)
         for reference in packet.references
     }
+    needed = _needed(body, first)
     features: dict[int, Feature] = {}
-    scales: dict[FrameKind, ScaleIndex] = {}
     waiting: dict[int, Planes] = {}
-    shown = 0
-    for step, packet in enumerate(body.packets):
-        latent = decode_latent(
-            packet.data,
-            shape,
-            body.difference_tables[packet.kind],
-            scales.get(packet.kind),
-            context.limits,
-        )
-        scales[packet.kind] = latent.scale_index
-        inputs = {"latent": dequantize(latent.symbols, packet.quality)}
+    shown = first
+    for step, (packet, latent) in enumerate(zip(body.packets, latents, strict=True)):
+        if packet.position not in needed:
+            continue
+        inputs = {"latent": latent}
         for port, reference in zip(_REFERENCE_PORTS, packet.references, strict=False):
             inputs[port] = features[reference]
         frame, feature = networks[packet.kind].run(inputs)
         if packet.position in last_use:
             features[packet.position] = feature
-        waiting[packet.position] = unpack(frame, context.format)
+        if packet.position >= first:
+            waiting[packet.position] = unpack(frame, context.format)
         held, most = max(len(waiting), len(features)), context.limits.max_frames_held
         if held > most:
             raise BitstreamError(f"{held} frames wait for frame {shown}, at most {most} may")
@@ -79,6 +99,15 @@ def decode_latents(body: LatentBody, context: SceneContext) -> Iterator[Planes]:
         while shown in waiting:
             yield frozen(waiting.pop(shown))
             shown += 1
+
+
+def _needed(body: LatentBody, first: int) -> set[int]:
+    """Positions of the frames from `first` on, and of what they refer to."""
+    needed: set[int] = set()
+    for packet in reversed(body.packets):
+        if packet.position >= first or packet.position in needed:
+            needed.update((packet.position, *packet.references))
+    return needed
 
 
 def _networks(body: LatentBody, context: SceneContext) -> dict[FrameKind, Network]:

@@ -19,8 +19,11 @@ from ..procedural import FULL_WEIGHT, Fade, Hold, Layer, ProceduralBody, Segment
 from ._context import SceneContext
 
 
-def decode_procedural(body: ProceduralBody, context: SceneContext) -> Iterator[Planes]:
-    """The frames of the program, in display order. Equal ones may be the same arrays.
+def decode_procedural(
+    body: ProceduralBody, context: SceneContext, first: int = 0
+) -> Iterator[Planes]:
+    """The frames of the program from `first` on, in display order. Equal ones may be the same
+    arrays.
 
     Raises BitstreamError for a still that does not decode or is too small to be held, and for a
     colour outside of the video's range; UnsupportedError if the decoder of a still is missing.
@@ -30,7 +33,7 @@ def decode_procedural(body: ProceduralBody, context: SceneContext) -> Iterator[P
     def decoded(number: int) -> Planes:
         return _decode_still(body.stills[number], context)
 
-    return play(body.program, decoded, context.format)
+    return play(body.program, decoded, context.format, first)
 
 
 def _check_colours(body: ProceduralBody, bit_depth: int) -> None:
@@ -41,19 +44,27 @@ def _check_colours(body: ProceduralBody, bit_depth: int) -> None:
 
 
 def play(
-    program: Sequence[Segment], still: Callable[[int], Planes], picture: PictureFormat
+    program: Sequence[Segment],
+    still: Callable[[int], Planes],
+    picture: PictureFormat,
+    first: int = 0,
 ) -> Iterator[Planes]:
-    """The program's frames of that format; `still` gives a still's planes, at its bit depth.
+    """The program's frames of that format from `first` on; `still` gives a still's planes, at its
+    bit depth.
 
     Raises BitstreamError for a still that is smaller than the picture it is held as.
     """
     held: dict[int, _Held] = {}
     for segment in program:
+        if first >= segment.frames:
+            first -= segment.frames
+            continue
         # At most two at a time, however many there are.
         held = {
             number: held.get(number) or _Held(still(number)) for number in sorted(segment.stills)
         }
-        yield from _frames(segment, held, picture)
+        yield from _frames(segment, held, picture, first)
+        first = 0
 
 
 @dataclass(frozen=True)
@@ -75,29 +86,32 @@ def _decode_still(still: Still, context: SceneContext) -> Planes:
     return planes
 
 
-def _frames(segment: Segment, stills: dict[int, _Held], picture: PictureFormat) -> Iterator[Planes]:
-    first = _shown(segment.layer, segment.frames, stills, picture)
+def _frames(
+    segment: Segment, stills: dict[int, _Held], picture: PictureFormat, first: int
+) -> Iterator[Planes]:
+    numbers = range(first, segment.frames)
+    lower = _shown(segment.layer, segment.frames, stills, picture, first)
     if segment.fade is None:
-        yield from map(frozen, first)
+        yield from map(frozen, lower)
         return
-    second = _shown(segment.fade.to, segment.frames, stills, picture)
-    for number, (one, other) in enumerate(zip(first, second, strict=True)):
+    upper = _shown(segment.fade.to, segment.frames, stills, picture, first)
+    for number, one, other in zip(numbers, lower, upper, strict=True):
         yield frozen(mix(one, other, weight_at(segment.fade, number, segment.frames)))
 
 
 def _shown(
-    layer: Layer, frames: int, stills: dict[int, _Held], picture: PictureFormat
+    layer: Layer, frames: int, stills: dict[int, _Held], picture: PictureFormat, first: int
 ) -> Iterator[Planes]:
-    """One layer in each frame; what does not change is made once."""
+    """One layer in each frame from `first` on; what does not change is made once."""
     if isinstance(layer, Solid):
-        yield from repeat(solid(layer, picture), frames)
+        yield from repeat(solid(layer, picture), frames - first)
         return
     still = stills[layer.still]
     if isinstance(layer, Hold):
-        yield from repeat(_corner(still.planes, picture), frames)
+        yield from repeat(_corner(still.planes, picture), frames - first)
         return
     last: FineWindow | None = None
-    for number in range(frames):
+    for number in range(first, frames):
         window = window_at(layer, number, frames)
         if window != last:
             planes, last = show(still.wide, window, picture), window

@@ -4,7 +4,17 @@ import pytest
 from edgecodec.cli.app import app, installed_version
 from typer.testing import CliRunner
 
-VERBS = ("encode", "decode", "info", "evaluate", "export", "profile", "devices", "doctor")
+VERBS = (
+    "encode",
+    "decode",
+    "info",
+    "evaluate",
+    "export",
+    "certify",
+    "profile",
+    "devices",
+    "doctor",
+)
 
 
 def test_the_help_lists_the_verbs_that_exist(runner: CliRunner) -> None:

@@ -9,6 +9,8 @@ import pytest
 from edgecodec.cli.app import app
 from typer.testing import CliRunner
 
+from ..runtime.http_server import Habits, serving
+
 FRAME_BYTES = 64 * 48 * 3 // 2
 
 
@@ -104,3 +106,13 @@ def test_what_is_no_stream_is_bad_input(runner: CliRunner, clip: Path) -> None:
     result = runner.invoke(app, ["decode", str(clip), "-o", "null:"])
     assert result.exit_code == 3
     assert result.stderr.startswith(f"error: {clip}: not an .ecv stream")
+
+
+def test_a_stream_plays_from_its_url(runner: CliRunner, stream: Path) -> None:
+    wanted = decode(runner, stream, "-o", "md5:")["md5"]
+    with serving(Habits(stream.read_bytes())) as url:
+        assert decode(runner, url, "-o", "md5:")["md5"] == wanted
+    with serving(Habits(b"", failures=[404])) as url:
+        result = runner.invoke(app, ["decode", url, "-o", "md5:"])
+    assert result.exit_code == 3
+    assert f"error: {url}: HTTP 404" in result.stderr

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -21,10 +21,23 @@ from edgecodec.runtime.payloads import (
     LatentBody,
     pack_body,
 )
+from edgecodec.runtime.procedural import (
+    FULL_WEIGHT,
+    SCALE_UNIT,
+    Fade,
+    Hold,
+    PanZoom,
+    ProceduralBody,
+    Segment,
+    Solid,
+    Still,
+    Window,
+)
 from edgecodec.runtime.scene_code import SceneCode
 from edgecodec.runtime.scenes import latent_shape
 from edgecodec.runtime.template import read_template
 from edgecodec.runtime.title import TensorDelta, TitleWeights, fit_table
+from edgecodec.runtime.upsample import Upsampling, half_size
 
 from .ecv_samples import encode_latents, sample_latent
 
@@ -140,3 +153,40 @@ def stream_of(
         writer.write_aux(aux)
     writer.finish()
     return file.getvalue()
+
+
+def procedural(planes: Planes, picture: PictureFormat) -> Scene:
+    """A scene of ten frames made of one still: held, panned, faded to a colour."""
+    still = Still(picture.width, picture.height, code_base([planes], picture))
+    start, end = Window(0, 0, SCALE_UNIT), Window(4096, 2048, SCALE_UNIT * 3 // 4)
+    fade = Fade(Solid(16, 128, 128), 0, FULL_WEIGHT)
+    program = (
+        Segment(2, Hold(0)),
+        Segment(4, PanZoom(0, start, end)),
+        Segment(4, PanZoom(0, end, start), fade),
+    )
+    return Scene(ProceduralBody((still,), program), 10, StrategyId.PROCEDURAL)
+
+
+def upsampled(planes: Sequence[Planes], picture: PictureFormat) -> Scene:
+    """A scene in AV1 of half the picture's size, of which `planes` are, every frame mended."""
+    base = code_base(planes, half_size(picture), Codec.AV1, 40)
+    enhanced = (True,) * len(planes)
+    body = HybridBody(base, GENERATOR_UP, enhanced, upsampling=Upsampling.EIGHT_TAP)
+    return Scene(body, len(planes), StrategyId.HYBRID_SEMANTIC)
+
+
+def every_strategy(
+    draw: Callable[..., tuple[Planes, ...]], picture: PictureFormat
+) -> dict[str, Scene]:
+    """A scene of each strategy, of the hybrid one also with upsampling."""
+    planes = draw(picture, 6)
+    code = SceneCode((70, 50) * 32, (128, 140) * 32)
+    return {
+        "classical": classical(planes[:5], picture),
+        "hybrid_semantic": hybrid(planes[1:], picture, (True, False, True, True, True), code),
+        "upsampled": upsampled(draw(half_size(picture), 4), picture),
+        "semantic_latent": latents(picture, CHAIN, seed=1),
+        "i_frame_interpolation": latents(picture, PYRAMID, seed=2),
+        "procedural": procedural(planes[0], picture),
+    }

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from edgecodec.runtime.prefetch import prefetched
+from edgecodec.runtime.prefetch import Ahead, prefetched
 
 
 def threads() -> list[threading.Thread]:
@@ -113,4 +113,59 @@ def test_no_more_than_the_depth_is_made_ahead() -> None:
 def test_an_empty_source_gives_nothing() -> None:
     with prefetched(iter(()), 1) as ahead:
         assert list(ahead) == []
+    assert not threads()
+
+
+def test_stopping_from_another_thread_ends_a_wait() -> None:
+    waits, ends = threading.Event(), threading.Event()
+
+    def source() -> Iterator[int]:
+        waits.set()
+        ends.wait(60)
+        yield 1
+
+    ahead = Ahead(source(), 1)
+    outcome: list[int | None] = []
+    waiting = threading.Thread(target=lambda: outcome.append(next(ahead, None)))
+    waiting.start()
+    assert waits.wait(60)
+    ahead.stop(wait=False)
+    waiting.join(60)
+    assert outcome == [None]
+    ends.set()
+    ahead.stop()
+    assert not threads()
+
+
+def test_an_item_is_taken_without_waiting_or_announced() -> None:
+    goes_on, announced = threading.Semaphore(0), threading.Event()
+
+    def source() -> Iterator[int]:
+        for number in range(2):
+            goes_on.acquire()
+            yield number
+        goes_on.acquire()
+        raise KeyError
+
+    ahead = Ahead(source(), 1)
+    for wanted in ((0,), (1,)):
+        assert ahead.take_ready() is None
+        ahead.when_ready(announced.set)
+        assert not announced.is_set()
+        goes_on.release()
+        assert announced.wait(60)
+        # Announced at once where it is there already.
+        announced.clear()
+        ahead.when_ready(announced.set)
+        assert announced.is_set()
+        assert ahead.take_ready() == wanted
+        announced.clear()
+    ahead.when_ready(announced.set)
+    goes_on.release()
+    assert announced.wait(60)
+    with pytest.raises(KeyError):
+        ahead.take_ready()
+    with pytest.raises(StopIteration):
+        ahead.take_ready()
+    ahead.stop()
     assert not threads()

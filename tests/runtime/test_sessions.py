@@ -14,7 +14,7 @@ import onnxruntime
 import pytest
 from edgecodec.runtime.errors import BitstreamError, ModelError, ProviderError
 from edgecodec.runtime.models import MANIFEST, ModelEntry, Port, packaged_models, read_models
-from edgecodec.runtime.sessions import PROVIDERS, Network, NetworkPool
+from edgecodec.runtime.sessions import PROVIDERS, Network, NetworkPool, Optimization
 from edgecodec.runtime.template import read_template, titled
 from edgecodec.runtime.title import TitleWeights
 
@@ -91,6 +91,36 @@ def test_a_provider_that_raises_is_named_with_the_file(monkeypatch: pytest.Monke
     with pytest.raises(ProviderError, match="libnvinfer") as raised:
         NetworkPool("tensorrt").network(NANO.network("enhancer").model_id)
     assert "enhancer.onnx" in str(raised.value)
+
+
+@pytest.mark.parametrize("level", list(Optimization))
+def test_a_network_runs_as_far_optimised_as_was_asked(level: Optimization) -> None:
+    entry = NANO.network("generator_p")
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = {
+        Optimization.OFF: onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL,
+        Optimization.BASIC: onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC,
+        Optimization.EXTENDED: onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
+        Optimization.ALL: onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL,
+    }[level]
+    session = onnxruntime.InferenceSession(entry.file, options, providers=["CPUExecutionProvider"])
+    wanted, _ = session.run(None, random_inputs(entry))
+    pool = NetworkPool(threads=1, optimization=level)
+    made, _ = pool.network(entry.model_id).run(random_inputs(entry))
+    np.testing.assert_array_equal(made, wanted)
+
+
+def test_integers_and_floats_between_the_layers_do_not_round_alike() -> None:
+    """Or the levels of the test above could all be one."""
+    entry = NANO.network("generator_p")
+    inputs = random_inputs(entry, (8, 12))
+    made = {
+        level: NetworkPool(threads=1, optimization=level).network(entry.model_id).run(inputs)[0]
+        for level in Optimization
+    }
+    np.testing.assert_array_equal(made[Optimization.OFF], made[Optimization.BASIC])
+    np.testing.assert_array_equal(made[Optimization.ALL], made[Optimization.EXTENDED])
+    assert not np.array_equal(made[Optimization.ALL], made[Optimization.OFF])
 
 
 def test_a_network_is_loaded_once_and_runs() -> None:
