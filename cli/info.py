@@ -1,13 +1,15 @@
-"""`edgecodec info`: what a stream holds."""
+"""`edgecodec info`: what a stream, or a folder of networks, holds."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ._errors import naming
+from ._export_report import print_origins, print_report
 from ._output import print_json, stdout_console
 
 if TYPE_CHECKING:
@@ -15,13 +17,37 @@ if TYPE_CHECKING:
 
 
 def info(
-    stream: Annotated[Path, typer.Argument(metavar="IN.ecv", help="The stream to look into.")],
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="IN.ecv|DIR", help="The stream, or the folder of an export, to look into."
+        ),
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")] = False,
 ) -> None:
-    """Show what a stream holds, scene by scene; a damaged one too.
+    """Show what a stream holds, scene by scene, a damaged one too; or what an export wrote.
 
     Example: `edgecodec info clip.ecv`
     """
+    if source.is_dir():
+        _show_models(source, as_json=as_json)
+    else:
+        _show_stream(source, as_json=as_json)
+
+
+def _show_models(folder: Path, *, as_json: bool) -> None:
+    from ..runtime.models import MANIFEST, read_models
+
+    read_models(folder)  # raises what is wrong with it
+    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    if as_json:
+        print_json({**manifest, "directory": str(folder.resolve())})
+        return
+    print_report(manifest, folder)
+    print_origins(manifest)
+
+
+def _show_stream(stream: Path, *, as_json: bool) -> None:
     from ..runtime.summary import summarise
 
     with naming(stream):

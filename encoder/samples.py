@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +14,9 @@ from torch import Tensor, nn
 
 from ..decoder import TIERS, load
 from ..decoder.networks import PIXEL_SCALE, RELU6_SCALE
-from ..export import LossSample
+from ..decoder.trained import weights_path as light_path
+from ..export import ClipSamples, LossSample, base_samples
+from ..export.origin import code_digest, tool_versions
 from ..export.samples import read_frames
 from ..runtime.latents import dequantize, step_size
 from ..runtime.packing import pack
@@ -22,15 +26,46 @@ from .analysis_weights import weights_path
 _QUALITIES = (20, 44)
 _FRAMES = 5
 _BLOCK, _MULTIPLE = 8, 16
+# The network that a device runs, and the one that makes latents for it.
+_PAIRS = (
+    ("iframe_decoder", "analysis_i"),
+    ("generator_p", "analysis_p"),
+    ("generator_b", "analysis_b"),
+)
 Inputs = dict[str, NDArray[np.uint8]]
 
 
-def latent_samples(clips: Sequence[Path], tier: str) -> dict[str, list[LossSample]]:
+def network_samples(clips: Sequence[Path], tier: str, *, skip: int = 0) -> ClipSamples:
+    """Samples of every network: bases of `clips` for those that mend one, latents for the others.
+
+    `skip` as in `read_frames`.
+    """
+    latents: dict[str, list[LossSample]] = {}
+
+    def make(network: str) -> Sequence[LossSample]:
+        if bases := base_samples(network, clips, skip=skip):
+            return bases
+        if not latents and clips:
+            latents.update(latent_samples(clips, tier, skip=skip))
+        return latents.get(network, ())
+
+    files = [light_path(light, tier) for light, _ in _PAIRS]
+    files += [weights_path(analysis, tier) for _, analysis in _PAIRS]
+    weights = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files if file.exists()]
+    tools = tool_versions(("av", "torch", "numpy"))
+    origin = json.dumps([code_digest((__name__,)), tools, weights, skip])
+    return ClipSamples(tuple(clips), make, origin)
+
+
+def latent_samples(
+    clips: Sequence[Path], tier: str, *, skip: int = 0
+) -> dict[str, list[LossSample]]:
     """Samples by network: frames from the middle of each clip, at two qualities.
 
     A frame is coded by itself, the next one from it, and one between two that are coded by
     themselves. References are the float networks' features, rounded to uint8.
-    Raises ExportError naming a clip that cannot be used, FileNotFoundError for missing weights.
+    Raises FileNotFoundError for missing weights; `skip`, and what is raised for a clip that cannot
+    be used, as in `read_frames`.
     """
     coder = _FloatCoder(tier)
     samples: dict[str, list[LossSample]] = {
@@ -39,7 +74,8 @@ def latent_samples(clips: Sequence[Path], tier: str) -> dict[str, list[LossSampl
         "generator_b": [],
     }
     for clip in clips:
-        packed = [pack(planes, _BLOCK, _MULTIPLE) for planes in read_frames(clip, _FRAMES)]
+        frames = read_frames(clip, _FRAMES, skip=skip)
+        packed = [pack(planes, _BLOCK, _MULTIPLE) for planes in frames]
         first, second, middle, last = packed[0], packed[1], packed[len(packed) // 2], packed[-1]
         for quality in _QUALITIES:
             alone, past = coder.code("iframe_decoder", first, quality, {})
@@ -60,15 +96,10 @@ class _FloatCoder:
     """Analysis and float networks of one tier."""
 
     def __init__(self, tier: str) -> None:
-        pairs = (
-            ("iframe_decoder", "analysis_i"),
-            ("generator_p", "analysis_p"),
-            ("generator_b", "analysis_b"),
-        )
         channels = TIERS[tier].feature_channels
         self._light: dict[str, nn.Module] = {}
         self._analysis: dict[str, nn.Module] = {}
-        for light, analysis in pairs:
+        for light, analysis in _PAIRS:
             self._light[light] = load(light, tier).module
             self._analysis[light] = load_analysis(analysis, channels, weights_path(analysis, tier))
 

@@ -1,19 +1,23 @@
 """`manifest.json`: what an exported folder holds and what was measured on it.
 
 The runtime and `profile` read the same file; unknown keys are ignored, so that later versions can
-add some.
+add some, and what an earlier version did not write has a default.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ..runtime.errors import ModelError
+from .devices.artefact import Artefact
+from .devices.difference import Difference
+from .records import ClipFile, ClipLoss, Gates, NetworkLoss, Placement, Port, TemplateFile
 from .sizes import Size
 
 FORMAT = 1
@@ -23,59 +27,17 @@ _T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
-class Port:
-    """One input or output: `real = (uint8 - zero_point) * scale`.
-
-    `shape` is [1, C, h, w], None where it is dynamic; `stride` the downsampling against luma.
-    """
-
-    name: str
-    shape: tuple[int | None, ...]
-    stride: int
-    scale: float
-    zero_point: int
-
-
-@dataclass(frozen=True)
-class ClipLoss:
-    """PSNR in dB, (6 Y + U + V) / 8, against the source; None where there is no source.
-
-    For synthetic inputs `psnr_int8` is that of the INT8 output against the float output.
-    """
-
-    name: str
-    psnr_fp32: float | None
-    psnr_int8: float | None
-    drop_db: float | None
-
-
-@dataclass(frozen=True)
-class Placement:
-    """Nodes of the file for each execution provider, and the kernels that run in their place.
-
-    `percent` is the share of nodes on `provider`; `kernels` counts the optimised graph's operators.
-    """
-
-    provider: str
-    nodes: Mapping[str, int]
-    percent: float
-    kernels: Mapping[str, int]
-
-
-@dataclass(frozen=True)
-class TemplateFile:
-    """The integers that title weights change: `file` beside the manifest, SHA-256 of its bytes."""
-
-    file: str
-    sha256: str
-
-
-@dataclass(frozen=True)
 class NetworkEntry:
     """One network of the folder. `file` is relative to the manifest, `sha256` is of its bytes.
 
-    `model_id` names the trained weights, in streams too. `drop_db` is None where the loss could
-    only be measured on synthetic inputs. `template` is None where no title may change the network.
+    `model_id` names the trained weights and, for exact arithmetic, that too; streams have it.
+    `drop_db` is None where the loss could only be measured on synthetic inputs; `frames` counts the
+    real pictures that it was measured on. `placement` is the one on the target's provider, the
+    worst where there are several devices; `placements` those on every provider that was asked.
+    `template` is None where no title may change the network; `bytes` is the size of `file`.
+    `artefacts`: what was compiled from it. `recipe`, `calibration` and `sensitivity`: JSON of what
+    decided the integers and of the measurements behind it; None in float exports. `notes`: what
+    stages had to say.
     """
 
     name: str
@@ -91,6 +53,19 @@ class NetworkEntry:
     clips: tuple[ClipLoss, ...]
     placement: Placement
     template: TemplateFile | None = None
+    frames: int = 0
+    bytes: int | None = None
+    placements: tuple[Placement, ...] = ()
+    artefacts: tuple[Artefact, ...] = ()
+    recipe: Mapping[str, Any] | None = None
+    calibration: Mapping[str, Any] | None = None
+    sensitivity: Mapping[str, Any] | None = None
+    notes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def promoted(self) -> tuple[str, ...]:
+        """Layers that are not in INT8."""
+        return tuple((self.recipe or {}).get("precision", ()))
 
     def to_dict(self) -> dict[str, Any]:
         """The entry as JSON types; without `template` where there is none."""
@@ -102,15 +77,23 @@ class NetworkEntry:
 
 @dataclass(frozen=True)
 class MeasuredOn:
-    """What the losses were measured on: names of clips, "synthetic" where there was none."""
+    """What the losses were measured on: names of clips, "synthetic" where there was none.
+
+    `files`: the videos that were given.
+    """
 
     clips: tuple[str, ...]
     frames: int
+    files: tuple[ClipFile, ...] = ()
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """Everything about an exported folder. `size` is None for graphs of dynamic shape."""
+    """Everything about an exported folder. `size` is None for graphs of dynamic shape.
+
+    `arithmetic` is "fast" or "exact"; `calibrated_on` the videos that decided ranges, none where
+    the architecture did.
+    """
 
     target: str
     precision: str
@@ -119,11 +102,15 @@ class Manifest:
     tools: Mapping[str, str]
     measured_on: MeasuredOn
     networks: tuple[NetworkEntry, ...]
+    arithmetic: str = "fast"
+    calibrated_on: tuple[ClipFile, ...] = ()
+    gates: Gates = field(default_factory=Gates)
 
     def to_dict(self) -> dict[str, Any]:
         """The manifest as JSON types, in the order of the file."""
         entries = [network.to_dict() for network in self.networks]
-        return {"format": FORMAT, **dataclasses.asdict(self), "networks": entries}
+        plain: dict[str, Any] = _json(dataclasses.asdict(self) | {"networks": entries})
+        return {"format": FORMAT, **plain}
 
     def to_json(self) -> str:
         """The text of `manifest.json`."""
@@ -137,14 +124,15 @@ class Manifest:
                 raise ModelError(
                     f"the manifest has format {data['format']}, this version reads {FORMAT}"
                 )
-            return cls(
-                target=data["target"],
-                precision=data["precision"],
-                tier=data["tier"],
-                size=None if data["size"] is None else _read(Size, data["size"]),
-                tools=dict(data["tools"]),
-                measured_on=_read(MeasuredOn, data["measured_on"], clips=tuple),
-                networks=tuple(_network(entry) for entry in data["networks"]),
+            return _read(
+                cls,
+                data,
+                size=lambda value: None if value is None else _read(Size, value),
+                tools=dict,
+                measured_on=lambda value: _read(MeasuredOn, value, clips=tuple, files=_clip_files),
+                networks=lambda values: tuple(_network(value) for value in values),
+                calibrated_on=_clip_files,
+                gates=lambda value: _read(Gates, value),
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise ModelError(
@@ -161,22 +149,70 @@ class Manifest:
             raise ModelError(f"{path} is no manifest: {error}") from error
 
 
+def read_artefact(data: Mapping[str, Any]) -> Artefact:
+    """An artefact from `dataclasses.asdict` of it."""
+    return _read(
+        Artefact,
+        data,
+        unsupported=tuple,
+        difference=lambda value: None if value is None else _read(Difference, value),
+    )
+
+
+def read_loss(data: Mapping[str, Any]) -> NetworkLoss:
+    """A loss from `dataclasses.asdict` of it."""
+    return _read(NetworkLoss, data, clips=_clip_losses)
+
+
+def read_placement(data: Mapping[str, Any]) -> Placement:
+    """A placement from `dataclasses.asdict` of it."""
+    return _read(Placement, data)
+
+
 def _network(data: Mapping[str, Any]) -> NetworkEntry:
     def ports(values: list[Mapping[str, Any]]) -> tuple[Port, ...]:
         return tuple(_read(Port, value, shape=tuple) for value in values)
 
     return _read(
         NetworkEntry,
-        {"template": None, **data},
+        data,
         inputs=ports,
         outputs=ports,
-        clips=lambda values: tuple(_read(ClipLoss, value) for value in values),
-        placement=lambda value: _read(Placement, value),
+        clips=_clip_losses,
+        placement=read_placement,
+        placements=lambda values: tuple(read_placement(value) for value in values),
         template=lambda value: None if value is None else _read(TemplateFile, value),
+        artefacts=lambda values: tuple(read_artefact(value) for value in values),
     )
 
 
+def _clip_losses(values: list[Mapping[str, Any]]) -> tuple[ClipLoss, ...]:
+    return tuple(_read(ClipLoss, value) for value in values)
+
+
+def _clip_files(values: list[Mapping[str, Any]]) -> tuple[ClipFile, ...]:
+    return tuple(_read(ClipFile, value) for value in values)
+
+
 def _read(kind: type[_T], data: Mapping[str, Any], **convert: Callable[[Any], Any]) -> _T:
-    """A dataclass of `kind` from the keys of its fields, each through `convert` where named."""
-    names = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
-    return kind(**{n: convert[n](data[n]) if n in convert else data[n] for n in names})
+    """A dataclass of `kind` from the keys of its fields, each through `convert` where named.
+
+    A key may be absent where the field has a default.
+    """
+    values = {}
+    for each in dataclasses.fields(kind):  # type: ignore[arg-type]
+        optional = not (each.default is each.default_factory is dataclasses.MISSING)
+        if optional and each.name not in data:
+            continue
+        value = data[each.name]
+        values[each.name] = convert[each.name](value) if each.name in convert else value
+    return kind(**values)
+
+
+def _json(value: Any) -> Any:
+    """`value` with lists for tuples, as a file gives them back, and null for infinity."""
+    if isinstance(value, Mapping):
+        return {key: _json(inside) for key, inside in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_json(inside) for inside in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

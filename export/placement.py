@@ -10,7 +10,7 @@ import onnx
 import onnxruntime as ort
 
 from ..runtime.errors import ExportError
-from .manifest import Placement
+from .records import Placement
 
 # Kernels that only move bytes, whatever the type.
 _MOVES_BYTES = frozenset({"Transpose", "DepthToSpace", "Concat", "Reshape", "Identity"})

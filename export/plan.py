@@ -3,78 +3,77 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
-from pathlib import Path
 
-from ..decoder.networks import PER_SCENE, NetworkSpec, PortSpec, spec
+from ..decoder.networks import PER_SCENE, NetworkSpec, PortSpec
 from ..runtime.errors import UnsupportedError
-from .manifest import Port
+from .job import NetworkJob, network_job
+from .network_stages import network_stages, stage_names
+from .options import ExportOptions, Precision
 from .publish import check_replaceable
+from .quantization import preset
+from .records import Port
+from .samples import SampleSource
 from .sizes import Size, port_shape
+from .stages import StageRunner
 from .targets import find_target
 from .weights import choose_networks
 
 
-class Precision(StrEnum):
-    """Arithmetic of the exported graphs."""
-
-    FP32 = "fp32"
-    INT8 = "int8"
-
-
-@dataclass(frozen=True)
-class ExportOptions:
-    """What to export, and where to.
-
-    `networks` empty: every network of `tier` that has weights. `size` None: graphs of dynamic
-    height and width. `weights`: a folder of safetensors files in place of the committed ones.
-    `max_drop_db` bounds the loss of every network; `keep_failed` publishes even so. `keep_float`
-    also writes `<network>.fp32.onnx`.
-    """
-
-    directory: Path
-    tier: str = "nano"
-    networks: tuple[str, ...] = ()
-    size: Size | None = None
-    target: str = "cpu"
-    precision: Precision = Precision.INT8
-    max_drop_db: float | None = None
-    keep_float: bool = False
-    keep_failed: bool = False
-    weights: Path | None = None
-
-
 @dataclass(frozen=True)
 class PlannedNetwork:
-    """One network that an export would make: its file, ports and stages."""
+    """One network that an export would make: its file, ports and stages.
+
+    `cached` are those of `stages` whose results there are already.
+    """
 
     name: str
     file: str
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
     stages: tuple[str, ...]
+    cached: tuple[str, ...]
 
 
-_FLOAT_STAGES = ("onnx", "simplify")
-_INT8_STAGES = ("onnx", "simplify", "quantize", "uint8 boundary", "placement", "loss")
-
-
-def plan_export(options: ExportOptions) -> tuple[PlannedNetwork, ...]:
+def plan_export(
+    options: ExportOptions,
+    samples: SampleSource | None = None,
+    calibration: SampleSource | None = None,
+) -> tuple[PlannedNetwork, ...]:
     """What `export_networks` would do; raises what it would raise before it starts to work."""
-    target = find_target(options.target)
-    if options.size is None and not target.dynamic_size:
-        raise UnsupportedError(f"target {target.name!r} needs a fixed size: give --size")
-    check_replaceable(options.directory)
-    stages = _INT8_STAGES if options.precision is Precision.INT8 else (*_FLOAT_STAGES, "placement")
     planned = []
-    for name in choose_networks(options.networks, options.tier, options.weights):
-        network = spec(name, options.tier)
-        inputs, outputs = _ports(network, options.size)
-        planned.append(PlannedNetwork(name, f"{name}.onnx", inputs, outputs, stages))
+    for job in network_jobs(options, samples, calibration):
+        stages = network_stages(job)
+        cached = StageRunner(options.cache, options.remake_from).cached(stages)
+        name, (inputs, outputs) = job.network.name, job_ports(job)
+        names = tuple(stage.name for stage in stages)
+        planned.append(PlannedNetwork(name, f"{name}.onnx", inputs, outputs, names, cached))
     return tuple(planned)
 
 
-def _ports(network: NetworkSpec, size: Size | None) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
+def network_jobs(
+    options: ExportOptions, samples: SampleSource | None, calibration: SampleSource | None
+) -> tuple[NetworkJob, ...]:
+    """What is to be done for each network, once it is clear that it can be tried."""
+    target = find_target(options.target)
+    if options.precision is Precision.INT8:
+        preset(options.target, options.arithmetic)
+    elif target.compiled:
+        raise UnsupportedError(f"target {target.name!r} computes in INT8: give --int8")
+    if options.size is None and not target.dynamic_size:
+        raise UnsupportedError(f"target {target.name!r} needs a fixed size: give --size")
+    if options.remake_from not in (None, *stage_names()):
+        known = ", ".join(stage_names())
+        raise UnsupportedError(f"there is no stage {options.remake_from!r}: known are {known}")
+    check_replaceable(options.directory)
+    names = choose_networks(options.networks, options.tier, options.weights)
+    return tuple(network_job(options, name, samples, calibration) for name in names)
+
+
+def job_ports(job: NetworkJob) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
+    """Inputs and outputs of the finished graph."""
+    network: NetworkSpec = job.network
+    size = job.options.size
+
     def describe(port: PortSpec) -> Port:
         shape: tuple[int | None, ...] = (1, port.channels, None, None)
         if size or port.stride == PER_SCENE:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from itertools import islice
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from ..runtime.av_planes import PIXEL_FORMATS, to_video_frame, view_planes
 from ..runtime.base_stream import BaseStream
 from ..runtime.container import Codec
-from ..runtime.errors import ExportError
+from ..runtime.errors import BitstreamError, UnsupportedError
 from ..runtime.frames import PictureFormat, Planes
 from ..runtime.packing import pack
 from ..runtime.scenes import condition_planes, full_size, packed_frame
@@ -49,39 +50,40 @@ def demo_clips() -> tuple[Path, ...]:
     return (clip,) if clip.is_file() else ()
 
 
-def base_samples(network: str, clips: Sequence[Path]) -> list[LossSample]:
+def base_samples(network: str, clips: Sequence[Path], *, skip: int = 0) -> list[LossSample]:
     """Triplets of 10-bit H.265 frames at two qualities, from around the middle of every clip, for
     the enhancer or the generator that brings a half-size base to full size; none for the others.
 
-    Nine frames of a clip give seven triplets for each quality. Raises `ExportError` naming a clip
-    that does not decode, is too short or cannot be coded.
+    Nine frames of a clip give seven triplets for each quality; `skip` as in `read_frames`, and so
+    is what is raised; `UnsupportedError` names a clip that cannot be coded, too.
     """
     if network not in _BASES:
         return []
     upsampling = _BASES[network]
     samples: list[LossSample] = []
     for clip in clips:
-        source = read_frames(clip, _FRAMES)
+        source = read_frames(clip, _FRAMES, skip=skip)
         for rate_factor in _RATE_FACTORS:
             pictures = _base_source(source, upsampling)
             if pictures[0].width < _LEAST_WIDTH:
-                raise ExportError(
+                raise UnsupportedError(
                     f"cannot make a base of {clip}: it would be {pictures[0].width} luma samples"
                     f" wide, at least {_LEAST_WIDTH} are needed"
                 )
             try:
                 decoded = _through_h265(pictures, rate_factor)
             except (OSError, ValueError) as error:
-                raise ExportError(f"cannot make a base of {clip}: {error}") from error
+                raise UnsupportedError(f"cannot make a base of {clip}: {error}") from error
             samples += _triplets(clip.stem, source, decoded, rate_factor, upsampling)
     return samples
 
 
-def read_frames(clip: Path, count: int) -> list[Planes]:
-    """`count` frames of `clip` from the keyframe before its middle: 8-bit 4:2:0, sides cropped to
-    multiples of 8.
+def read_frames(clip: Path, count: int, *, skip: int = 0) -> list[Planes]:
+    """`count` frames of `clip`, `skip` frames after the keyframe before its middle: 8-bit 4:2:0,
+    sides cropped to multiples of 8.
 
-    Fewer where the clip ends before, at least 3. Raises `ExportError` naming the clip.
+    Its last ones where the clip ends before that, at least 3. Naming the clip, raises
+    `BitstreamError` where it does not decode and `UnsupportedError` where it is too short or small.
     """
     try:
         with av.open(str(clip)) as container:
@@ -90,13 +92,14 @@ def read_frames(clip: Path, count: int) -> list[Planes]:
             stream.thread_type = "SLICE"
             if container.duration:
                 container.seek(container.duration // 2)
-            frames = [_planes(f) for f in islice(container.decode(stream), count)]
+            pictures = deque(islice(container.decode(stream), skip + count), maxlen=count)
+            frames = [_planes(picture) for picture in pictures]
     except (OSError, IndexError, ValueError) as error:
-        raise ExportError(f"cannot take samples from {clip}: {error}") from error
+        raise BitstreamError(f"cannot take samples from {clip}: {error}") from error
     if len({frame[0].shape for frame in frames}) > 1:
-        raise ExportError(f"cannot take samples from {clip}: its frames change their size")
+        raise UnsupportedError(f"cannot take samples from {clip}: its frames change their size")
     if len(frames) < _TRIPLET or min(frames[0][0].shape) < _EVEN:
-        raise ExportError(
+        raise UnsupportedError(
             f"cannot take samples from {clip}: {len(frames)} frames after its middle, at least"
             f" {_TRIPLET} of {_EVEN}x{_EVEN} pixels or more are needed"
         )

@@ -5,43 +5,47 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import onnx
-
-from ..decoder.networks import NetworkSpec
 from ..runtime.errors import UnsupportedError
-from .manifest import Placement
+from .devices.qnn import QNN_PROVIDER
+from .devices.tensorrt import TENSORRT_PROVIDER
 from .placement import require_integer_kernels
-from .quantize import quantize
+from .records import Placement
+
+CPU_PROVIDER = "CPUExecutionProvider"
+OPENVINO_PROVIDER = "OpenVINOExecutionProvider"
 
 
 @dataclass(frozen=True)
 class Target:
     """A kind of device.
 
-    `provider` is the ONNX Runtime provider that placement is measured on. `quantize` makes the QDQ
-    graph, with float inputs and outputs, that the device runs well. `check_placement` raises
-    `ExportError` where a finished network, given by name, would not run as it should.
+    `provider` is the ONNX Runtime provider that placement is about. `dynamic_size`: its graphs may
+    take pictures of any size. `compiled`: a network is nothing yet until it is compiled for a
+    device, and only INT8 is. `takes_titles`: players may change the graph's weights.
+    `check_placement` raises `ExportError` where a network all of INT8, given by name, would not run
+    on the CPU as it should.
     """
 
     name: str
     provider: str
     dynamic_size: bool
-    quantize: Callable[[onnx.ModelProto, NetworkSpec], onnx.ModelProto]
+    compiled: bool
+    takes_titles: bool
     check_placement: Callable[[str, Placement], None]
 
 
-_CPU = Target(
-    name="cpu",
-    provider="CPUExecutionProvider",
-    dynamic_size=True,
-    quantize=quantize,
-    check_placement=require_integer_kernels,
-)
+def _anything(name: str, placement: Placement) -> None:
+    """Devices that compile a graph do not care how ONNX Runtime would run it on a CPU."""
 
 
 def targets() -> tuple[Target, ...]:
     """Every target that this version exports for."""
-    return (_CPU,)
+    return (
+        Target("cpu", CPU_PROVIDER, True, False, True, require_integer_kernels),
+        Target("openvino", OPENVINO_PROVIDER, True, False, True, require_integer_kernels),
+        Target("tensorrt", TENSORRT_PROVIDER, False, True, False, _anything),
+        Target("qnn", QNN_PROVIDER, False, True, False, _anything),
+    )
 
 
 def find_target(name: str) -> Target:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from edgecodec.cli.app import app
 from edgecodec.runtime.container import Reader, StrategyId, Writer
+from edgecodec.runtime.models import packaged_models
 from edgecodec.runtime.payloads import ClassicalBody, HybridBody, pack_body, parse_body
 from edgecodec.runtime.scene_code import identity_code
 from edgecodec.runtime.title import TensorDelta, TitleWeights
@@ -111,3 +112,52 @@ def test_what_is_no_stream_is_bad_input(runner: CliRunner, tmp_path: Path, conte
     assert result.exit_code == 3
     assert json.loads(result.stdout)["error"]["type"] == "BitstreamError"
     assert result.stderr.startswith(f"error: {path}: ")
+
+
+@pytest.mark.parametrize("tier", ["nano", "edge"])
+def test_a_folder_of_networks_is_told_from_its_manifest(runner: CliRunner, tier: str) -> None:
+    folder = packaged_models(tier)
+    written = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    told = json.loads(runner.invoke(app, ["info", str(folder), "--json"]).stdout)
+    assert told == {**written, "directory": str(folder)}
+    shown = runner.invoke(app, ["info", str(folder)])
+    assert shown.exit_code == 0
+    for network in written["networks"]:
+        assert network["name"] in shown.stdout
+        assert network["model_id"] in shown.stdout
+    assert f"torch {written['tools']['torch']}" in shown.stdout
+
+
+def test_a_folder_without_networks_is_bad_input(runner: CliRunner, tmp_path: Path) -> None:
+    result = runner.invoke(app, ["info", str(tmp_path)])
+    assert result.exit_code == 3
+    assert "no model folder" in result.stderr
+
+
+def test_what_devices_got_is_told(runner: CliRunner, tmp_path: Path) -> None:
+    manifest = json.loads((packaged_models("edge") / "manifest.json").read_text(encoding="utf-8"))
+    compiled = {
+        "network": "enhancer",
+        "device": "8gen3",
+        "file": "enhancer.8gen3_qnn.bin",
+        "bytes": 143360,
+        "seconds": 0.8,
+        "tool": "onnxruntime-qnn 2.7.0",
+    }
+    manifest["networks"][0]["artefacts"] = [
+        {**compiled, "difference": None},
+        {**compiled, "difference": {"share": 0.25, "largest": 2, "mean": 0.3}},
+        {**compiled, "difference": {"share": 0.0, "largest": 0, "mean": 0.0}},
+    ]
+    manifest["networks"][0]["recipe"] = {"precision": {"stem": "float"}}
+    manifest["networks"][0]["notes"] = {"sensitivity": "0.06 dB lost in INT8, so float: stem"}
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    shown = runner.invoke(app, ["info", str(tmp_path)]).stdout
+    for text in (
+        "enhancer.8gen3_qnn.bin",
+        "not run",
+        "25.00 %, at most 2",
+        "nowhere",
+        "so float: stem",
+    ):
+        assert text in shown

@@ -9,7 +9,7 @@ import pytest
 from edgecodec.decoder import spec
 from edgecodec.encoder.samples import latent_samples
 from edgecodec.export.loss import packed_psnr
-from edgecodec.runtime.errors import ExportError
+from edgecodec.runtime.errors import BitstreamError
 from edgecodec.runtime.models import packaged_models, read_models
 from edgecodec.runtime.sessions import NetworkPool
 
@@ -46,5 +46,5 @@ def test_the_samples_are_of_frames_that_differ(small_clip) -> None:
 
 def test_a_clip_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     (tmp_path / "broken.mp4").write_bytes(b"no clip")
-    with pytest.raises(ExportError, match=r"broken\.mp4"):
+    with pytest.raises(BitstreamError, match=r"broken\.mp4"):
         latent_samples([tmp_path / "broken.mp4"], "nano")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,8 +11,7 @@ import numpy as np
 import pytest
 import torch
 from edgecodec.decoder import build, network_names
-from edgecodec.export import ExportOptions, Manifest, export_networks, pipeline
-from edgecodec.export.simplify import Simplified
+from edgecodec.export import Cache, ExportOptions, Manifest, export_networks
 from safetensors.torch import save_file
 
 
@@ -31,29 +29,19 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def without_onnxsim() -> Callable[[], AbstractContextManager[None]]:
-    """Within it, exports go on with the graph that torch gave: onnxsim takes most of their time."""
-
-    @contextmanager
-    def patched() -> Iterator[None]:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(pipeline, "simplify", lambda model, *_: Simplified(model, "left out"))
-            yield
-
-    return patched
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Cache:
+    """For exports whose float graphs are not the point: making those takes most of the time."""
+    return Cache(tmp_path_factory.mktemp("cache"))
 
 
 @pytest.fixture(scope="session")
-def exported(
-    without_onnxsim: Callable[[], AbstractContextManager[None]],
-    weights: Path,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> tuple[Path, Manifest]:
+def exported(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Manifest]:
     """All networks as INT8 graphs of dynamic size, their float graphs beside them."""
     folder = tmp_path_factory.mktemp("exported") / "models"
-    with without_onnxsim():
-        manifest = export_networks(ExportOptions(folder, weights=weights, keep_float=True))
-    return folder, manifest
+    options = ExportOptions(
+        folder, weights=weights, keep_float=True, simplify=False, max_drop_db=None
+    )
+    return folder, export_networks(options)
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import typer
 from edgecodec.cli.export import export
+from edgecodec.export import Cache
 from edgecodec.runtime.errors import UnsupportedError
 from typer.testing import CliRunner
 
@@ -16,7 +17,8 @@ Texture = Callable[[Path, int, tuple[int, int]], Path]
 
 
 @pytest.fixture
-def app() -> typer.Typer:
+def app(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> typer.Typer:
+    monkeypatch.setenv("EDGECODEC_CACHE", str(cache.folder))
     app = typer.Typer()
     app.command()(export)
     return app
@@ -28,8 +30,10 @@ def test_json_is_the_manifest_with_its_folder(
     clip = moving_texture(tmp_path / "clip.mp4", 12, (96, 64))
     arguments = ["--int8", "--network", "enhancer", "--size", "96x64", "--clip", str(clip)]
     folder = tmp_path / "models"
-    paths = ["--weights", str(weights), "-o", str(folder), "--json"]
-    result = CliRunner().invoke(app, [*arguments, *paths], catch_exceptions=False)
+    page = tmp_path / "report.html"
+    paths = ["--weights", str(weights), "-o", str(folder), "--json", "--html", str(page)]
+    gates = ["--max-drop", "1", "--require-placement", "100", "--max-size", "200kB"]
+    result = CliRunner().invoke(app, [*arguments, *paths, *gates], catch_exceptions=False)
     assert result.exit_code == 0
     report = json.loads(result.stdout)
     assert report["directory"] == str(folder)
@@ -38,6 +42,13 @@ def test_json_is_the_manifest_with_its_folder(
     assert (folder / network["file"]).is_file()
     assert network["drop_db"] is not None
     assert network["placement"]["percent"] == 100
+    assert report["gates"] == {
+        "max_drop_db": 1.0,
+        "placement_percent": 100.0,
+        "max_bytes": 200_000,
+    }
+    for layer in network["sensitivity"]["ranking"]:
+        assert f">{layer['layer']}</text>" in page.read_text()
     assert json.loads((folder / "manifest.json").read_text()) == {
         key: value for key, value in report.items() if key != "directory"
     }
@@ -63,6 +74,35 @@ def test_a_size_that_is_none_is_a_usage_error(app: typer.Typer, tmp_path: Path) 
 
 
 def test_an_unknown_target_is_an_unsupported_error(app: typer.Typer, tmp_path: Path) -> None:
-    result = CliRunner().invoke(app, ["--int8", "--target", "qnn", "-o", str(tmp_path / "m")])
+    result = CliRunner().invoke(app, ["--int8", "--target", "abacus", "-o", str(tmp_path / "m")])
     assert isinstance(result.exception, UnsupportedError)
-    assert "cpu" in str(result.exception)
+    assert "cpu, openvino, tensorrt, qnn" in str(result.exception)
+
+
+def test_the_plan_says_what_is_cached(app: typer.Typer, weights: Path, tmp_path: Path) -> None:
+    arguments = ["--network", "enhancer", "--size", "32x32", "--weights", str(weights)]
+    paths = ["-o", str(tmp_path / "m"), "--cache", str(tmp_path / "cache")]
+    made = CliRunner().invoke(app, [*arguments, *paths], catch_exceptions=False)
+    assert made.exit_code == 0
+
+    def cached(*more: str) -> list[str]:
+        asked = [*arguments, *paths, "--dry-run", "--json", *more]
+        result = CliRunner().invoke(app, asked, catch_exceptions=False)
+        (network,) = json.loads(result.stdout)["networks"]
+        assert network["stages"] == ["onnx", "simplify", "placement"]
+        stages: list[str] = network["cached"]
+        return stages
+
+    assert cached() == ["onnx", "simplify", "placement"]
+    assert cached("--from", "simplify") == ["onnx"]
+    assert cached("--no-cache") == []
+
+
+def test_without_a_clip_nothing_says_what_int8_costs(
+    app: typer.Typer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edgecodec.export.demo_clips", lambda: ())
+    result = CliRunner().invoke(app, ["--int8", "-o", str(tmp_path / "m")])
+    assert result.exit_code == 2
+    assert "--max-drop inf" in result.stderr
+    assert list(tmp_path.iterdir()) == []

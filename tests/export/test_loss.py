@@ -14,7 +14,7 @@ from edgecodec.decoder import spec
 from edgecodec.decoder.networks import PER_SCENE
 from edgecodec.export import LossSample, Manifest, base_samples, measure_loss
 from edgecodec.export.loss import MAX_PSNR_DB, packed_psnr
-from edgecodec.runtime.errors import ExportError
+from edgecodec.runtime.errors import BitstreamError, ExportError, UnsupportedError
 
 Texture = Callable[[Path, int, tuple[int, int]], Path]
 
@@ -144,12 +144,12 @@ def test_networks_that_mend_no_base_have_no_samples_of_one(tmp_path: Path) -> No
 def test_a_clip_that_does_not_decode_is_named(tmp_path: Path) -> None:
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"no video at all")
-    with pytest.raises(ExportError, match=r"broken\.mp4"):
+    with pytest.raises(BitstreamError, match=r"broken\.mp4"):
         base_samples("enhancer", [broken])
 
 
 def test_a_clip_that_is_too_short_is_named(moving_texture: Texture, tmp_path: Path) -> None:
-    with pytest.raises(ExportError, match="2 frames"):
+    with pytest.raises(UnsupportedError, match="2 frames"):
         base_samples("enhancer", [moving_texture(tmp_path / "short.mp4", 2, (64, 48))])
 
 
@@ -158,5 +158,5 @@ def test_a_clip_that_is_too_narrow_is_named(
     moving_texture: Texture, tmp_path: Path, network: str, width: int
 ) -> None:
     clip = moving_texture(tmp_path / "narrow.mp4", 8, (width, 64))
-    with pytest.raises(ExportError, match=r"narrow\.mp4: .* at least 64"):
+    with pytest.raises(UnsupportedError, match=r"narrow\.mp4: .* at least 64"):
         base_samples(network, [clip])

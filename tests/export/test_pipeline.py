@@ -7,7 +7,6 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +36,6 @@ from safetensors.torch import save_file
 from torch import nn
 
 Texture = Callable[[Path, int, tuple[int, int]], Path]
-Without = Callable[[], AbstractContextManager[None]]
 
 BYTE_MOVERS = {"Transpose", "DepthToSpace"}
 CONVOLUTIONS = {
@@ -177,17 +175,19 @@ def test_the_manifest_reads_as_it_was_written(exported: tuple[Path, Manifest]) -
 
 
 def test_the_same_weights_give_the_same_bytes(
-    without_onnxsim: Without,
     exported: tuple[Path, Manifest],
     weights: Path,
     tmp_path: Path,
 ) -> None:
     folder, manifest = exported
     options = ExportOptions(
-        tmp_path / "again", networks=("generator_p", "enhancer"), weights=weights
+        tmp_path / "again",
+        networks=("generator_p", "enhancer"),
+        weights=weights,
+        simplify=False,
+        max_drop_db=None,
     )
-    with without_onnxsim():
-        again = export_networks(options).networks
+    again = export_networks(options).networks
     first = {network.name: network for network in manifest.networks}
     assert [network.sha256 for network in again] == [first[n.name].sha256 for n in again]
     made = sorted(p.name for p in (tmp_path / "again").iterdir())
@@ -198,7 +198,6 @@ def test_the_same_weights_give_the_same_bytes(
 
 @pytest.fixture(scope="module")
 def fixed_size(
-    without_onnxsim: Without,
     weights: Path,
     moving_texture: Texture,
     tmp_path_factory: pytest.TempPathFactory,
@@ -211,11 +210,11 @@ def fixed_size(
         networks=("enhancer",),
         size=Size(70, 50),
         weights=weights,
+        simplify=False,
         max_drop_db=1.0,
     )
     seen: list[Progress] = []
-    with without_onnxsim():
-        export_networks(options, lambda network: samples, seen.append)
+    export_networks(options, lambda network: samples, seen.append)
     return options, samples, seen
 
 
@@ -238,7 +237,7 @@ def test_real_samples_give_a_loss(
     manifest = Manifest.load(options.directory)
     (entry,) = manifest.networks
     assert manifest.measured_on.clips == ("clip",)
-    assert manifest.measured_on.frames == len(samples)
+    assert manifest.measured_on.frames == entry.frames == len(samples)
     assert entry.drop_db is not None
     assert entry.psnr_fp32 is not None
     assert entry.psnr_int8 is not None
@@ -258,7 +257,7 @@ def test_progress_names_every_stage_and_ends_before_one(
 
 
 def test_a_loss_above_the_gate_is_published_only_on_demand(
-    without_onnxsim: Without, weights: Path, exported: tuple[Path, Manifest], tmp_path: Path
+    weights: Path, exported: tuple[Path, Manifest], tmp_path: Path
 ) -> None:
     random = np.random.default_rng(0)
     frame = random.integers(0, 256, (1, 24, 8, 8), dtype=np.uint8)
@@ -281,11 +280,12 @@ def test_a_loss_above_the_gate_is_published_only_on_demand(
         tmp_path / "models",
         networks=("enhancer",),
         weights=weights,
+        simplify=False,
         max_drop_db=0.01,
         keep_failed=True,
     )
     message = r"enhancer loses \d+\.\d+ dB; the export was kept in"
-    with without_onnxsim(), pytest.raises(GateError, match=message):
+    with pytest.raises(GateError, match=message):
         export_networks(kept, samples)
     (entry,) = Manifest.load(tmp_path / "models").networks
     assert entry.psnr_fp32 == 100
@@ -294,29 +294,27 @@ def test_a_loss_above_the_gate_is_published_only_on_demand(
 
 
 def test_a_gate_that_only_synthetic_inputs_passed_publishes_nothing(
-    without_onnxsim: Without, weights: Path, tmp_path: Path
+    weights: Path, tmp_path: Path
 ) -> None:
     options = ExportOptions(
-        tmp_path / "models", networks=("enhancer",), weights=weights, max_drop_db=9
+        tmp_path / "models", networks=("enhancer",), weights=weights, simplify=False, max_drop_db=9
     )
     message = r"enhancer was measured on synthetic inputs only .*nothing was written"
-    with without_onnxsim(), pytest.raises(GateError, match=message):
+    with pytest.raises(GateError, match=message):
         export_networks(options)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_without_int8_the_graphs_are_float_and_lose_nothing(
-    without_onnxsim: Without, weights: Path, tmp_path: Path
-) -> None:
+def test_without_int8_the_graphs_are_float_and_lose_nothing(weights: Path, tmp_path: Path) -> None:
     options = ExportOptions(
         tmp_path / "models",
         networks=("enhancer",),
         size=Size(32, 32),
         weights=weights,
+        simplify=False,
         precision=Precision.FP32,
     )
-    with without_onnxsim():
-        manifest = export_networks(options)
+    manifest = export_networks(options)
     (entry,) = manifest.networks
     assert manifest.precision == "fp32"
     assert entry.drop_db == 0
@@ -335,7 +333,8 @@ def test_the_plan_makes_nothing(weights: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("tier", "target", "networks", "error", "message"),
     [
-        ("nano", "toaster", (), UnsupportedError, "exports for cpu"),
+        ("nano", "toaster", (), UnsupportedError, "exports for cpu, openvino, tensorrt, qnn"),
+        ("nano", "qnn", (), UnsupportedError, "needs a fixed size"),
         ("max", "cpu", (), UnsupportedError, "nano, edge"),
         ("nano", "cpu", ("decoder",), UnsupportedError, "known are iframe_decoder"),
         ("edge", "cpu", (), ModelError, "has nano .*enhancer"),

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from edgecodec.export import Manifest
+from edgecodec.export import publish as publishing
 from edgecodec.export.publish import check_replaceable, publish, staging_folder
 from edgecodec.runtime.errors import ExportError, ModelError
 
@@ -50,10 +57,16 @@ def test_a_folder_of_someone_else_is_not_replaced(tmp_path: Path) -> None:
         check_replaceable(theirs / "thesis.txt")
 
 
+@pytest.mark.parametrize("exchange", [True, False])
 def test_publishing_replaces_an_older_export(
-    exported: tuple[Path, Manifest], tmp_path: Path
+    exported: tuple[Path, Manifest],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    exchange: bool,
 ) -> None:
     _, manifest = exported
+    if not exchange:  # as on systems that cannot swap two folders
+        monkeypatch.setattr(publishing, "_exchange", lambda one, other: False)
     target = tmp_path / "deep" / "models"
     for content in ("old", "new"):
         with staging_folder(target) as staging:
@@ -89,6 +102,7 @@ def test_the_older_export_returns_where_the_new_one_cannot_take_its_place(
             raise OSError(13, "Permission denied")
         rename(source, destination)
 
+    monkeypatch.setattr(publishing, "_exchange", lambda one, other: False)
     monkeypatch.setattr(os, "rename", refuse_the_new_one)
     with (
         staging_folder(target) as staging,
@@ -97,6 +111,75 @@ def test_the_older_export_returns_where_the_new_one_cannot_take_its_place(
         publish(staging, target)
     assert list(tmp_path.iterdir()) == [target]
     assert Manifest.load(target) == manifest
+
+
+def test_linux_swaps_two_folders_in_one_step(tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    for folder in (one, other):
+        folder.mkdir()
+        (folder / folder.name).touch()
+    assert publishing._exchange(one, other) == (sys.platform == "linux")
+    assert not publishing._exchange(one, tmp_path / "absent")
+    if sys.platform == "linux":
+        assert [p.name for p in (*one.iterdir(), *other.iterdir())] == ["other", "one"]
+
+
+def test_an_export_left_aside_between_two_renames_comes_back(
+    exported: tuple[Path, Manifest], tmp_path: Path
+) -> None:
+    _, manifest = exported
+    aside = tmp_path / ".models.old"
+    aside.mkdir()
+    (aside / "manifest.json").write_text(manifest.to_json())
+    with staging_folder(tmp_path / "models"):
+        assert Manifest.load(tmp_path / "models") == manifest
+    assert list(tmp_path.iterdir()) == [tmp_path / "models"]
+
+
+@pytest.fixture
+def other_process(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process in the middle of writing an export to `tmp_path / "models"`."""
+    command = [sys.executable, "-c", _HALF_AN_EXPORT, str(tmp_path / "models")]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "half\n"
+        yield process
+        process.kill()
+
+
+_HALF_AN_EXPORT = """
+import sys
+from pathlib import Path
+from edgecodec.export.publish import staging_folder
+
+with staging_folder(Path(sys.argv[1])) as staging:
+    (staging / "enhancer.onnx").write_bytes(b"half")
+    print("half", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_second_export_into_a_folder_is_refused_and_a_killed_one_leaves_the_old_folder_whole(
+    exported: tuple[Path, Manifest], tmp_path: Path, other_process: subprocess.Popen[str]
+) -> None:
+    source, manifest = exported
+    target = tmp_path / "models"
+    shutil.copytree(source, target)
+    with pytest.raises(ExportError, match="another process is exporting"), staging_folder(target):
+        pass
+    assert (tmp_path / ".models.part" / "enhancer.onnx").read_bytes() == b"half"
+    other_process.send_signal(signal.SIGKILL)
+    other_process.wait(timeout=60)
+
+    assert Manifest.load(target) == manifest
+    for entry in manifest.networks:
+        data = (target / entry.file).read_bytes()
+        assert hashlib.sha256(data).hexdigest() == entry.sha256
+    with staging_folder(target) as staging:
+        assert list(staging.iterdir()) == []
+    assert list(tmp_path.iterdir()) == [target]
 
 
 def test_a_place_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:

@@ -13,9 +13,8 @@ from edgecodec.encoder.training.fake_quant import (
     quantize_activation,
     quantize_residual,
 )
-from edgecodec.export import ExportOptions, export_networks, pipeline
+from edgecodec.export import ExportOptions, export_networks
 from edgecodec.export.check import make_probes, run_torch, to_levels
-from edgecodec.export.simplify import Simplified
 from edgecodec.export.sizes import Size
 from edgecodec.runtime.models import read_models
 from edgecodec.runtime.sessions import NetworkPool
@@ -41,11 +40,15 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     weights.mkdir()
     for name in NAMES:
         save_file(random_network(name).state_dict(), weights / f"{name}-nano.safetensors")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pipeline, "simplify", lambda model, *_: Simplified(model, "left out"))
-        export_networks(
-            ExportOptions(folder / "models", networks=NAMES, weights=weights, size=Size(96, 64))
-        )
+    options = ExportOptions(
+        folder / "models",
+        networks=NAMES,
+        weights=weights,
+        size=Size(96, 64),
+        simplify=False,
+        max_drop_db=None,
+    )
+    export_networks(options)
     return folder / "models"
 
 

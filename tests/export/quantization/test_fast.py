@@ -1,4 +1,4 @@
-"""INT8 arithmetic of the exported graphs."""
+"""INT8 arithmetic of the exported graphs, fast, on the CPU."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from edgecodec.decoder import TIERS, PortSpec, build, load, spec
 from edgecodec.decoder.networks import BIAS_IDENTITY, GAIN_IDENTITY, Enhancer, NetworkSpec
 from edgecodec.export import Size
 from edgecodec.export.graph import to_bytes, to_onnx
-from edgecodec.export.quantize import quantize, quantize_conv, uint8_boundary
+from edgecodec.export.quantization import Recipe, preset, quantize, uint8_boundary
+from edgecodec.export.quantization.quantizer import QuantizedConv, quantize_conv
+from edgecodec.export.quantization.recipe import Affine
 from edgecodec.export.sizes import port_shape
 from edgecodec.export.template import template_tensors
 from edgecodec.runtime.errors import ExportError
@@ -24,6 +26,19 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 SIZE = Size(32, 16)
+
+
+RECIPE = Recipe(preset("cpu"))
+
+
+def fast_conv(
+    weight: NDArray[np.float32], bias: NDArray[np.float32], input_scale: float
+) -> QuantizedConv:
+    return quantize_conv(weight, bias, Affine(input_scale, 0), Affine(1.0, 0), RECIPE.preset)
+
+
+def to_uint8(graph: onnx.ModelProto, network: NetworkSpec) -> onnx.ModelProto:
+    return uint8_boundary(quantize(graph, network, RECIPE), network, RECIPE)
 
 
 def run(model: onnx.ModelProto, inputs: dict[str, NDArray[np.uint8]]) -> NDArray[np.uint8]:
@@ -92,7 +107,7 @@ def int8_enhancer(graph: onnx.ModelProto, **fill: float) -> onnx.ModelProto:
             tensor.CopyFrom(numpy_helper.from_array(filled, tensor.name))
     assert not fill
     network = spec("enhancer", "nano")
-    return uint8_boundary(quantize(changed, network), network)
+    return to_uint8(changed, network)
 
 
 @given(
@@ -106,7 +121,7 @@ def test_weights_and_biases_are_rounded_to_half_a_step(
     random = np.random.default_rng(seed)
     weight = random.uniform(-peak, peak, (4, 3, 3, 3)).astype(np.float32)
     bias = random.uniform(-peak, peak, 4).astype(np.float32)
-    conv = quantize_conv(weight, bias, input_scale)
+    conv = fast_conv(weight, bias, input_scale)
     scale = conv.weight_scale[:, None, None, None].astype(np.float64)
     np.testing.assert_allclose(conv.weight_scale, np.abs(weight).max((1, 2, 3)) / 127, rtol=1e-6)
     assert (np.abs(conv.weight * scale - weight) <= scale * 0.50001).all()
@@ -117,13 +132,13 @@ def test_weights_and_biases_are_rounded_to_half_a_step(
 def test_a_bias_that_dwarfs_its_weights_does_not_overflow() -> None:
     weight = np.full((2, 1, 1, 1), 1e-12, np.float32)
     bias = np.array([5.0, -5.0], np.float32)
-    conv = quantize_conv(weight, bias, 1 / 255)
+    conv = fast_conv(weight, bias, 1 / 255)
     np.testing.assert_allclose(conv.bias * conv.bias_scale, bias, rtol=1e-6)
     assert (np.abs(conv.bias.astype(np.int64)) <= 2**30 + 1).all()
 
 
 def test_a_channel_of_zeros_stays_zero() -> None:
-    conv = quantize_conv(np.zeros((1, 2, 3, 3), np.float32), np.zeros(1, np.float32), 1 / 255)
+    conv = fast_conv(np.zeros((1, 2, 3, 3), np.float32), np.zeros(1, np.float32), 1 / 255)
     assert not conv.weight.any()
     assert not conv.bias.any()
     assert np.isfinite(conv.weight_scale).all()
@@ -144,7 +159,7 @@ def test_the_enhancer_computes_what_the_arithmetic_says(
         levels: NDArray[np.float64], layer: torch.nn.Conv2d, scale: float
     ) -> NDArray[np.float64]:
         assert layer.bias is not None
-        conv = quantize_conv(layer.weight.detach().numpy(), layer.bias.detach().numpy(), scale)
+        conv = fast_conv(layer.weight.detach().numpy(), layer.bias.detach().numpy(), scale)
         sums = torch.nn.functional.conv2d(
             torch.from_numpy(levels),
             torch.from_numpy(conv.weight.astype(np.float64)),
@@ -179,7 +194,7 @@ def test_a_bias_that_the_exporter_dropped_is_there_as_zeros() -> None:
     network = spec("generator_up", "nano")
     graph = to_onnx(module, network, SIZE)
     assert "head.bias" not in {i.name for i in graph.graph.initializer}
-    integers = template_tensors(uint8_boundary(quantize(graph, network), network))
+    integers = template_tensors(to_uint8(graph, network))
     np.testing.assert_array_equal(integers["head.bias_quantized"], np.zeros(24, np.int32))
     assert integers["head.weight_quantized"].dtype == np.int8
 
@@ -188,7 +203,7 @@ def test_the_code_of_identity_changes_nothing(enhancer_graph: onnx.ModelProto) -
     network = spec("enhancer", "nano")
     inputs = enhancer_inputs() | identity()
     plain = replace(network, inputs=network.inputs[:4])
-    bare = uint8_boundary(quantize(without_code(enhancer_graph), plain), plain)
+    bare = to_uint8(without_code(enhancer_graph), plain)
     assert {node.op_type for node in bare.graph.node}.isdisjoint({"Mul", "Add"})
     expected = run(bare, {port.name: inputs[port.name] for port in plain.inputs})
     np.testing.assert_array_equal(run(int8_enhancer(enhancer_graph), inputs), expected)
@@ -284,4 +299,4 @@ def test_a_graph_without_fixed_ranges_is_refused(
     nodes: list[onnx.NodeProto], constants: dict[str, NDArray[np.float32]], message: str
 ) -> None:
     with pytest.raises(ExportError, match=message):
-        quantize(toy(nodes, w=WEIGHT, **constants), TOY)
+        quantize(toy(nodes, w=WEIGHT, **constants), TOY, RECIPE)

@@ -1,0 +1,106 @@
+"""What exact arithmetic costs in picture quality, and what rounding to outputs takes of that.
+
+    python benchmarks/exact_cost.py --calibrate CLIP... [--clip CLIP...] [--tier nano]
+                                    [--network NAME...] [--write DIR]
+
+For each network, on frames of `--clip` (default: the demo clip): PSNR (6 Y + U + V) / 8 of the
+float network, and what INT8 loses of it: fast, exact with every weight at its nearest step, and
+exact with steps chosen on frames of `--calibrate`. Prints a Markdown table. `--write` leaves the
+weights of the last as DIR/NETWORK-TIER.safetensors: `edgecodec export --int8 --exact --weights DIR`
+makes the same graph of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import onnx
+import torch
+from edgecodec.decoder.networks import NetworkSpec, network_names, spec
+from edgecodec.encoder.samples import network_samples
+from edgecodec.export import LossSample, demo_clips
+from edgecodec.export.graph import set_metadata, to_bytes, to_onnx
+from edgecodec.export.loss import float_psnr, int8_psnr
+from edgecodec.export.quantization import (
+    Arithmetic,
+    Recipe,
+    preset,
+    quantize,
+    round_to_outputs,
+    uint8_boundary,
+)
+from edgecodec.export.weights import choose_networks, load_network
+from onnx import numpy_helper
+from safetensors.torch import save_file
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--calibrate", type=Path, nargs="+", required=True)
+    parser.add_argument("--clip", type=Path, nargs="+", default=list(demo_clips()))
+    parser.add_argument("--tier", default="nano")
+    parser.add_argument("--network", nargs="+", choices=network_names(), default=[])
+    parser.add_argument("--write", type=Path)
+    options = parser.parse_args()
+    seen = network_samples(options.calibrate, options.tier)
+    unseen = network_samples(options.clip, options.tier)
+    print("| network | float dB | fast loses | exact loses | exact, rounded to outputs |")
+    print("|---|---|---|---|---|")
+    for name in choose_networks(tuple(options.network), options.tier, None):
+        network = spec(name, options.tier)
+        model = float_graph(network)
+        rounded = round_to_outputs(
+            model, network, recipe(Arithmetic.EXACT), [sample.inputs for sample in seen(name)]
+        )
+        samples = unseen(name)
+        floats = float_psnr(to_bytes(model), network, samples)
+        losses = (
+            floats - measured(graph, network, arithmetic, samples)
+            for graph, arithmetic in (
+                (model, Arithmetic.FAST),
+                (model, Arithmetic.EXACT),
+                (rounded, Arithmetic.EXACT),
+            )
+        )
+        cells = " | ".join(f"{loss:.4f}" for loss in losses)
+        print(f"| `{name}` | {floats:.3f} | {cells} |", flush=True)
+        if options.write:
+            options.write.mkdir(parents=True, exist_ok=True)
+            save_weights(rounded, options.write / f"{name}-{options.tier}.safetensors")
+
+
+def float_graph(network: NetworkSpec) -> onnx.ModelProto:
+    trained = load_network(network.name, network.tier, None)
+    graph = to_onnx(trained.module, network, None)
+    return set_metadata(graph, {"network": network.name, "tier": network.tier})
+
+
+def recipe(arithmetic: Arithmetic) -> Recipe:
+    return Recipe(preset("cpu", arithmetic))
+
+
+def measured(
+    model: onnx.ModelProto,
+    network: NetworkSpec,
+    arithmetic: Arithmetic,
+    samples: Sequence[LossSample],
+) -> float:
+    chosen = recipe(arithmetic)
+    graph = uint8_boundary(quantize(model, network, chosen), network, chosen)
+    return int8_psnr(to_bytes(graph), network, samples)
+
+
+def save_weights(model: onnx.ModelProto, file: Path) -> None:
+    """The parameters of a rounded graph under the names that torch has for them."""
+    tensors = {
+        i.name: torch.tensor(numpy_helper.to_array(i))
+        for i in model.graph.initializer
+        if i.name.endswith((".weight", ".bias"))
+    }
+    save_file(tensors, file)
+
+
+if __name__ == "__main__":
+    main()
