@@ -32,7 +32,7 @@ from ...runtime.upsample import Upsampling
 from ..codecs import BaseSettings, encoder_for
 from ..downscale import downscale, half_size
 from .packs import FINE_STEPS, FINE_ZERO, plane_errors
-from .sources import Segment, find_sources, read_segments
+from .sources import Scales, Segment, find_sources, read_segments
 
 CROP = 128
 _TRIPLET_FRAMES = 25
@@ -186,6 +186,9 @@ def main() -> None:
     parser.add_argument("--segments", type=int, default=3, help="for each clip")
     parser.add_argument("--crops", type=int, default=40, help="for each encode of a segment")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--scales", choices=tuple(Scales), default=Scales.SMALL, help="of clips; see sources.Scales"
+    )
     arguments = parser.parse_args()
     random = np.random.default_rng(arguments.seed)
     frames = _SEQUENCE_FRAMES if arguments.kind == "sequences" else _TRIPLET_FRAMES
@@ -194,7 +197,8 @@ def main() -> None:
     for path in track(
         find_sources(arguments.data), description=arguments.kind, console=Console(stderr=True)
     ):
-        for segment in read_segments(path, arguments.segments, frames, random):
+        scales = Scales(arguments.scales)
+        for segment in read_segments(path, arguments.segments, frames, random, scales):
             if arguments.kind == "sequences":
                 x += sequences(segment, arguments.crops, random)
                 continue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
 
@@ -61,23 +62,35 @@ def is_sequence(folder: Path) -> bool:
     return len(images) > 1 and all(path.stem.isdecimal() for path in images)
 
 
+class Scales(StrEnum):
+    """How far clips are scaled down. Stills are sampled at twice their size whatever it says."""
+
+    SMALL = "small"
+    """To a half or less: what a clip's own compression took away does not become the target."""
+    NATIVE = "native"
+    """To 0.6 of a large clip and 0.7 of a small one at least: as soft as video is at its size."""
+
+
 def read_segments(
-    path: Path, count: int, frames: int, random: np.random.Generator
+    path: Path,
+    count: int,
+    frames: int,
+    random: np.random.Generator,
+    scales: Scales = Scales.SMALL,
 ) -> Iterator[Segment]:
     """At most `count` segments of `frames` frames from one source, each at its own random scale.
 
-    Scaling down sheds what the source's own compression left. A still becomes a slow random pan
-    and zoom over itself.
+    A still becomes a slow random pan and zoom over itself.
     """
     if path.is_dir() or path.suffix.lower() in VIDEO_SUFFIXES:
-        yield from _from_clip(path, count, frames, random)
+        yield from _from_clip(path, count, frames, random, scales)
     else:
         for _ in range(count):
             yield _from_still(path, frames, random)
 
 
 def _from_clip(
-    path: Path, count: int, frames: int, random: np.random.Generator
+    path: Path, count: int, frames: int, random: np.random.Generator, scales: Scales
 ) -> Iterator[Segment]:
     pictures = list(_sequence(path) if path.is_dir() else _clip(path))
     if len(pictures) < frames:
@@ -85,24 +98,21 @@ def _from_clip(
     for _ in range(count):
         start = int(random.integers(0, len(pictures) - frames + 1))
         height, width = pictures[start][0].shape
-        scale = _random_scale(min(width, height), random)
+        scale = float(random.choice(_choices(scales, min(width, height))))
         size = tuple(max(128, int(side * scale) // _ALIGN * _ALIGN) for side in (width, height))
         scaled = tuple(_resized(planes, *size) for planes in pictures[start : start + frames])
         yield Segment(path.stem, scaled, PictureFormat(*size), Fraction(25))
 
 
-def _random_scale(short_side: int, random: np.random.Generator) -> float:
-    """At most a half: what a web clip's own compression took away must not become the target."""
-    choices: tuple[float, ...]
+def _choices(scales: Scales, short_side: int) -> tuple[float, ...]:
+    small = scales is Scales.SMALL
     if short_side >= 2000:
-        choices = (0.15, 0.2, 0.3)
-    elif short_side >= 1000:
-        choices = (0.25, 0.35, 0.5)
-    elif short_side >= 600:
-        choices = (0.3, 0.4, 0.5)
-    else:
-        choices = (0.4, 0.5)
-    return float(random.choice(choices))
+        return (0.15, 0.2, 0.3) if small else (0.3, 0.5)
+    if short_side >= 1000:
+        return (0.25, 0.35, 0.5) if small else (0.6, 0.75, 1.0)
+    if short_side >= 600:
+        return (0.3, 0.4, 0.5) if small else (0.7, 0.85, 1.0)
+    return (0.4, 0.5) if small else (0.7, 0.85, 1.0)
 
 
 def _clip(path: Path, most: int = 600) -> Iterator[Planes]:

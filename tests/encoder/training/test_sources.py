@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 from edgecodec.encoder.training.sources import (
+    Scales,
     find_sources,
     is_sequence,
     read_segments,
@@ -113,6 +114,17 @@ def test_clips_lose_at_least_half_their_size(draw_planes, make_clip, tmp_path: P
     }
     # 0.4 and 0.5, but crops need 128.
     assert sizes == {(160, 128), (128, 128)}
+
+
+def test_at_native_scales_clips_keep_most_of_their_size(
+    draw_planes, make_clip, tmp_path: Path
+) -> None:
+    picture = PictureFormat(320, 256)
+    clip = make_clip(tmp_path / "own.mp4", picture, draw_planes(picture, 3))
+    random = np.random.default_rng(0)
+    widths = {s.format.width for s in read_segments(clip.path, 20, 3, random, Scales.NATIVE)}
+    assert max(widths) == 320
+    assert min(widths) >= 0.65 * 320
 
 
 def test_a_still_moves_and_half_of_them_have_grain(tmp_path: Path) -> None:
