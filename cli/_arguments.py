@@ -80,6 +80,15 @@ def _listed(text: str, known: tuple[str, ...], option: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
+def check_page(page: Path | None) -> None:
+    """Refuse a page that cannot be written, before there is anything to write on it."""
+    if page is None:
+        return
+    if page.is_dir() or not page.parent.is_dir():
+        what = "is a folder: name a file" if page.is_dir() else "lies in no folder"
+        raise typer.BadParameter(f"{page} {what}", param_hint="'--html'")
+
+
 def check_output(output: Path, source: Path, *, overwrite: bool) -> None:
     """Refuse an output that is the input, lies in no folder, or exists and may not be replaced."""
     option = "'--output' / '-o'"

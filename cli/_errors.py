@@ -52,6 +52,7 @@ def exit_code(error: BaseException) -> ExitCode:
         errors.BitstreamError,
         errors.UnsupportedError,
         errors.ModelError,
+        errors.ProfileFileError,
         FileNotFoundError,
         IsADirectoryError,
         PermissionError,

@@ -50,7 +50,7 @@ def print_report(manifest: Mapping[str, Any], directory: Path) -> None:
         f" loss on {clips}"
     )
     table = Table("network", "model", "parameters", "bytes", "FP32 dB", "INT8 dB", "drop dB")
-    for heading in ("MS-SSIM FP32, INT8", "not INT8", "placement"):
+    for heading in ("MS-SSIM FP32, INT8", "arithmetic", "not INT8", "placement"):
         table.add_column(heading)
     for network in networks:
         placement = network["placement"]
@@ -63,10 +63,14 @@ def print_report(manifest: Mapping[str, Any], directory: Path) -> None:
             _number(network["psnr_int8"], 2),
             _number(network["drop_db"], 4),
             _similarity(network["clips"]),
+            _arithmetic(network),
             ", ".join((network.get("recipe") or {}).get("precision", ())) or "-",
             f"{placement['percent']:.0f} % {placement['provider']}",
         )
     stdout_console().print(table)
+    for network in networks:
+        if note := network.get("notes", {}).get("arithmetic"):
+            print(f"{network['name']}: {note}")
     _print_artefacts([a for network in networks for a in network.get("artefacts", ())])
 
 
@@ -84,6 +88,8 @@ def print_origins(manifest: Mapping[str, Any]) -> None:
             kernels = ", ".join(f"{count} {op}" for op, count in placement["kernels"].items())
             print(f"{network['name']} on {placement['provider']}: {kernels}")
         for stage, note in network.get("notes", {}).items():
+            if stage == "arithmetic":  # the report has it
+                continue
             print(f"{network['name']}: {stage}: {note}")
 
 
@@ -114,6 +120,12 @@ def _difference(difference: Mapping[str, Any] | None) -> str:
     if not difference["largest"]:
         return "nowhere"
     return f"{100 * difference['share']:.2f} %, at most {difference['largest']}"
+
+
+def _arithmetic(network: Mapping[str, Any]) -> str:
+    known = network.get("arithmetic") or "-"
+    rounding = network.get("rounding") or "nearest"
+    return known if rounding == "nearest" else f"{known}, rounded {rounding}"
 
 
 def _similarity(clips: Sequence[Mapping[str, Any]]) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ._arguments import byte_size, name_list
+from ._arguments import byte_size, check_page, name_list
 from ._export_report import print_plan, print_report
 from ._output import print_json, progress_bar
 
@@ -22,6 +22,7 @@ Stage = Literal[
     "onnx",
     "simplify",
     "calibrate",
+    "round",
     "sensitivity",
     "quantize",
     "uint8",
@@ -84,18 +85,20 @@ def export(
         str,
         typer.Option(
             metavar="LIST",
-            help="NVIDIA compute capabilities, such as 86,89.  \\[default: five usual]",
+            help="NVIDIA compute capabilities, such as 86,89.  \\[default: four usual]",
             rich_help_panel=_DEVICES,
         ),
     ] = "",
     exact: Annotated[
-        bool,
+        bool | None,
         typer.Option(
             "--exact/--fast",
-            help="The same integers on every device, or the scales that lose least.",
+            help="The same integers on every device, or the scales that lose least."
+            "  \\[default: exact where later frames depend on it]",
             rich_help_panel=_QUALITY,
+            show_default=False,
         ),
-    ] = False,
+    ] = None,
     ranges: Annotated[
         Literal["architecture", "minmax", "percentile", "mse", "auto"],
         typer.Option(
@@ -144,8 +147,9 @@ def export(
         ),
     ] = None,
     max_size: Annotated[
-        str | None,
+        int | None,
         typer.Option(
+            parser=byte_size,
             metavar="SIZE",
             help="Exit with 4 where one device needs more than this, such as 5MB.",
             rich_help_panel=_QUALITY,
@@ -199,6 +203,7 @@ def export(
 
     Example: `edgecodec export --int8 --size 720p -o models`
     """
+    check_page(html)
     picture = _size(size)
     from ..export import (
         CALIBRATION_SKIP,
@@ -224,13 +229,13 @@ def export(
         size=picture,
         target=target,
         precision=Precision.INT8 if int8 else Precision.FP32,
-        arithmetic=Arithmetic.EXACT if exact else Arithmetic.FAST,
+        arithmetic=None if exact is None else Arithmetic.EXACT if exact else Arithmetic.FAST,
         ranges=_range_method(ranges),
         socs=name_list(soc),
         capabilities=name_list(sm),
         max_drop_db=None if math.isinf(max_drop) else max_drop,
         placement_percent=require_placement,
-        max_bytes=None if max_size is None else byte_size(max_size),
+        max_bytes=max_size,
         keep_float=keep_float,
         keep_failed=keep_failed,
         weights=weights,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from ._arguments import check_page
 from ._errors import ExitCode
 from ._output import print_json, progress_bar, stdout_console
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..profiles import FrameSize
+
+_DEVICE = "snapdragon-40tops"
 
 
 def profile(
@@ -26,8 +29,12 @@ def profile(
         ),
     ] = None,
     device: Annotated[
-        str, typer.Option(help="A device of `edgecodec devices`, or a FILE.toml of your own.")
-    ] = "snapdragon-40tops",
+        str | None,
+        typer.Option(
+            help="A device of `edgecodec devices`, or a FILE.toml of your own."
+            f"  \\[default: {_DEVICE}]"
+        ),
+    ] = None,
     every: Annotated[
         bool, typer.Option("--all", help="Compare all devices in one table; nothing is measured.")
     ] = False,
@@ -92,11 +99,14 @@ def profile(
     if diff:
         _diff(diff, as_json=as_json)
         return
+    check_page(html)
     folder = models or _packaged(tier)
     frame_size = _size(size)
     if every:
         if html:
             raise typer.BadParameter("a page shows one device", param_hint="'--html' with '--all'")
+        if device:
+            raise typer.BadParameter("it takes every device", param_hint="'--device' with '--all'")
         _compare(folder, frame_size, fps, min_fps, sustained, as_json=as_json)
         return
     from ..profiles import check_min_fps, load_device, profile_models, write_html
@@ -105,7 +115,7 @@ def profile(
     with progress_bar("profile") as show:
         report = profile_models(
             folder,
-            load_device(device),
+            load_device(device or _DEVICE),
             frame_size,
             fps,
             MeasureOptions(runs=runs, threads=threads) if timed else None,

@@ -16,7 +16,12 @@ from .cache import Product
 from .devices.artefact import Artefact, require_compiled
 from .devices.qnn import compile_qnn, qnn_tool
 from .devices.socs import Soc, find_soc
-from .devices.tensorrt import build_engines, default_capabilities, find_tensorrt, parse_capability
+from .devices.tensorrt import (
+    build_engines,
+    choose_capability,
+    default_capabilities,
+    find_tensorrt,
+)
 from .float_stages import MODEL
 from .inputs import fit_inputs
 from .job import NetworkJob
@@ -50,8 +55,9 @@ def artefact_stages(job: NetworkJob) -> tuple[Stage, ...]:
         socs = [find_soc(name) for name in job.options.socs or _USUAL_SOCS]
         return tuple(_qnn_stage(job, soc) for soc in dict.fromkeys(socs))
     if job.target.name == "tensorrt":
-        usual = default_capabilities() if find_tensorrt().ahead_of_time else ()
-        named = [parse_capability(text) for text in job.options.capabilities or usual]
+        library = find_tensorrt()
+        usual = default_capabilities() if library.ahead_of_time else ()
+        named = [choose_capability(text, library) for text in job.options.capabilities or usual]
         if not named:
             return (_tensorrt_stage(job, None),)
         return tuple(_tensorrt_stage(job, each) for each in dict.fromkeys(named))

@@ -14,7 +14,7 @@ from .cache import Product
 from .device_stages import artefact_files, stage_artefact, stage_placements
 from .float_stages import FACTS, MODEL, load_model
 from .graph import set_metadata, to_bytes
-from .int8_stages import REPORT, stage_loss, stage_recipe
+from .int8_stages import REPORT, stage_loss, stage_model_id, stage_recipe, stage_rounding
 from .job import NetworkJob
 from .manifest import NetworkEntry
 from .options import Precision
@@ -25,19 +25,23 @@ from .records import NetworkLoss, TemplateFile
 from .stages import NOTE, Products
 from .template import template_bytes, template_tensors
 
+_DRIFT = "fast: other devices may round otherwise, and frames predicted from it may drift"
+
 
 def network_entry(job: NetworkJob, made: Products, folder: Path) -> NetworkEntry:
     """Writes the network's files to `folder` and describes them.
 
     Raises `ExportError` where a network all of INT8 would not run so on the CPU.
     """
-    float_data = to_bytes(_described(load_model(made["simplify"]), job))
+    floats = load_model(made["simplify"])
     if job.options.precision is Precision.FP32:
+        float_data = _described(floats, job.metadata)
         return _entry(job, made, folder, float_data, NetworkLoss(None, None, 0.0, ()))
     data = made["uint8"].files[MODEL]
     entry = _entry(job, made, folder, data, stage_loss(made["loss"]))
     if job.options.keep_float:
-        (folder / f"{job.network.name}.fp32.onnx").write_bytes(float_data)
+        named = {**job.metadata, "model_id": entry.model_id}
+        (folder / f"{job.network.name}.fp32.onnx").write_bytes(_described(floats, named))
     return entry
 
 
@@ -64,7 +68,7 @@ def _entry(
         name=name,
         file=file.name,
         sha256=hashlib.sha256(data).hexdigest(),
-        model_id=job.metadata["model_id"],
+        model_id=stage_model_id(made["uint8"]) if quantized else job.metadata["model_id"],
         parameters=json.loads(made["onnx"].files[FACTS])["parameters"],
         inputs=inputs,
         outputs=outputs,
@@ -81,13 +85,24 @@ def _entry(
         recipe=recipe,
         calibration=_report(made.get("calibrate")),
         sensitivity=_report(made.get("sensitivity")),
-        notes={name: p.files[NOTE].decode() for name, p in made.items() if NOTE in p.files},
+        notes=_notes(job, made),
+        arithmetic=job.arithmetic.value if quantized else None,
+        rounding=stage_rounding(made["round"]).value if quantized else None,
     )
+
+
+def _notes(job: NetworkJob, made: Products) -> dict[str, str]:
+    """What stages had to say, and what a player should know of the arithmetic."""
+    notes = {name: p.files[NOTE].decode() for name, p in made.items() if NOTE in p.files}
+    quantized = job.options.precision is Precision.INT8
+    if quantized and job.feeds_later_frames and job.arithmetic is Arithmetic.FAST:
+        notes["arithmetic"] = _DRIFT
+    return notes
 
 
 def _template(job: NetworkJob, data: bytes, folder: Path) -> TemplateFile | None:
     """The integers that a title may change; none where it may not: exact ones would not stay so."""
-    fast = job.options.arithmetic is Arithmetic.FAST
+    fast = job.arithmetic is Arithmetic.FAST
     if not (job.network.adapts and job.target.takes_titles and fast):
         return None
     content = template_bytes(template_tensors(onnx.load_from_string(data)))
@@ -96,10 +111,10 @@ def _template(job: NetworkJob, data: bytes, folder: Path) -> TemplateFile | None
     return TemplateFile(file.name, hashlib.sha256(content).hexdigest())
 
 
-def _described(model: onnx.ModelProto, job: NetworkJob) -> onnx.ModelProto:
-    described = set_metadata(model, job.metadata)
+def _described(model: onnx.ModelProto, metadata: dict[str, str]) -> bytes:
+    described = set_metadata(model, metadata)
     onnx.checker.check_model(described, full_check=True)
-    return described
+    return to_bytes(described)
 
 
 def _report(product: Product | None) -> Mapping[str, Any] | None:

@@ -108,10 +108,16 @@ def _network(network: NetworkEntry) -> str:
     notes = "".join(f"<p>{escape(f'{s}: {note}')}</p>" for s, note in network.notes.items())
     return f"""<h2>{escape(network.name)}</h2>
 <p>{network.parameters:,} parameters, model {escape(network.model_id)},
-{escape(network.file)} has {network.bytes or 0:,} bytes.</p>
+{escape(network.file)} has {network.bytes or 0:,} bytes{_integers(network)}.</p>
 {_table(("provider", "nodes on it", "kernels"), placements)}
 {_ranking(network.sensitivity, network.promoted)}
 {notes}"""
+
+
+def _integers(network: NetworkEntry) -> str:
+    if not network.arithmetic:
+        return ""
+    return escape(f"; {network.arithmetic} integers, rounding {network.rounding}")
 
 
 def _ranking(report: Mapping[str, Any] | None, promoted: Sequence[str]) -> str:

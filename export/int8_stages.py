@@ -1,6 +1,6 @@
 """A float graph to the INT8 graph that devices get, and what is lost on the way.
 
-The stages `calibrate`, `sensitivity`, `quantize`, `uint8` and, at the end, `loss`.
+The stages `calibrate`, `round`, `sensitivity`, `quantize`, `uint8` and, at the end, `loss`.
 """
 
 from __future__ import annotations
@@ -18,33 +18,41 @@ from .calibration import RangeMethod
 from .check import require_equal, require_like, run_bytes, run_real
 from .float_stages import MODEL, load_model
 from .graph import set_metadata, to_bytes
+from .graph_id import integers_id
 from .job import NetworkJob
 from .loss import measure_agreement, measure_loss
 from .manifest import read_loss
-from .quantization import Preset, Recipe, preset, quantize, uint8_boundary
+from .quantization import Arithmetic, Preset, Recipe, preset, quantize, uint8_boundary
 from .quantization.lint import lint_tensorrt
 from .recipe_json import recipe_bytes, recipe_from_bytes
 from .recipes import calibrate, promote
 from .records import NetworkLoss
+from .rounded import Rounding, round_weights
 from .stages import NOTE, Products, Stage
 
 RECIPE = "recipe.json"
 REPORT = "report.json"
 LOSS = "loss.json"
+ROUNDING = "rounding.txt"
 
+_MODEL_ID = "edgecodec.model_id"
 _PACKAGE = __package__ or ""
 _TOOLS = ("onnx", "onnxruntime", "numpy", "torch")
 
 
 def int8_stages(job: NetworkJob) -> tuple[Stage, ...]:
-    """Stages that follow `float_stages`. `calibrate` and `sensitivity` have a `RECIPE` and may have
-    a `REPORT`; `quantize` and `uint8` a `MODEL`, the last one finished."""
-    chosen = preset(job.options.target, job.options.arithmetic)
+    """Stages that follow `float_stages`. `calibrate`, `round` and `sensitivity` have a `RECIPE`,
+    and all but `round` may have a `REPORT`; `round` has `ROUNDING` and, as `MODEL`, the float graph
+    to quantise; `quantize` and `uint8` have a `MODEL`, the last one finished."""
+    chosen = preset(job.options.target, job.arithmetic)
     recipes, quantization = (f"{_PACKAGE}.{name}" for name in ("recipes", "quantization"))
     checked = (quantization, f"{_PACKAGE}.check", f"{_PACKAGE}.graph")
     method, bound = job.options.ranges, job.options.max_drop_db
     uses_samples = method is not RangeMethod.ARCHITECTURE
-    samples = [job.calibration.digest, job.validation.digest] if uses_samples else []
+    both = (job.calibration, job.validation)
+    samples = [each.digest for each in both] if uses_samples else []
+    measured = chosen.arithmetic is Arithmetic.EXACT and bound is not None
+    rounded_on = [each.digest for each in both] if measured else []
     settings = {**job.identity, "preset": asdict(chosen)}
     return (
         Stage(
@@ -56,8 +64,20 @@ def int8_stages(job: NetworkJob) -> tuple[Stage, ...]:
             make=lambda made: _calibrated(job, chosen, made),
         ),
         Stage(
-            name="sensitivity",
+            name="round",
             needs=("simplify", "calibrate"),
+            settings={
+                **settings,
+                "samples": rounded_on,
+                "max_drop_db": bound if measured else None,
+            },
+            tools=_TOOLS,
+            modules=(f"{_PACKAGE}.rounded",),
+            make=lambda made: _rounded(job, made),
+        ),
+        Stage(
+            name="sensitivity",
+            needs=("simplify", "round"),
             settings={**settings, "samples": job.validation.digest, "max_drop_db": bound},
             tools=_TOOLS,
             modules=(recipes,),
@@ -65,7 +85,7 @@ def int8_stages(job: NetworkJob) -> tuple[Stage, ...]:
         ),
         Stage(
             name="quantize",
-            needs=("simplify", "sensitivity"),
+            needs=("simplify", "round", "sensitivity"),
             settings=settings,
             tools=_TOOLS,
             modules=checked,
@@ -73,7 +93,7 @@ def int8_stages(job: NetworkJob) -> tuple[Stage, ...]:
         ),
         Stage(
             name="uint8",
-            needs=("quantize", "sensitivity"),
+            needs=("quantize", "round", "sensitivity"),
             settings={**settings, "metadata": job.metadata},
             tools=_TOOLS,
             modules=checked,
@@ -97,6 +117,17 @@ def loss_stage(job: NetworkJob) -> Stage:
 def stage_recipe(product: Product) -> Recipe:
     """The recipe that a stage made."""
     return recipe_from_bytes(product.files[RECIPE])
+
+
+def stage_rounding(product: Product) -> Rounding:
+    """How the stage `round` rounded."""
+    return Rounding(product.files[ROUNDING].decode())
+
+
+def stage_model_id(product: Product) -> str:
+    """What streams name the finished graph by that `uint8` made."""
+    (named,) = (p.value for p in load_model(product).metadata_props if p.key == _MODEL_ID)
+    return str(named)
 
 
 def stage_loss(product: Product) -> NetworkLoss:
@@ -130,8 +161,25 @@ def _calibrated(job: NetworkJob, chosen: Preset, made: Products) -> Product:
     )
 
 
+def _rounded(job: NetworkJob, made: Products) -> Product:
+    done = round_weights(
+        load_model(made["simplify"]),
+        job.network,
+        stage_recipe(made["calibrate"]),
+        job.validation,
+        job.calibration,
+        job.options.max_drop_db,
+    )
+    files = {
+        MODEL: to_bytes(done.model),
+        RECIPE: recipe_bytes(done.recipe),
+        ROUNDING: done.rounding.encode(),
+    }
+    return Product(files | ({NOTE: done.note.encode()} if done.note else {}))
+
+
 def _promoted(job: NetworkJob, made: Products) -> Product:
-    recipe = stage_recipe(made["calibrate"])
+    recipe = stage_recipe(made["round"])
     samples = job.validation.samples
     if not samples:
         note = b"not measured: there are no real samples for this network"
@@ -146,7 +194,7 @@ def _promoted(job: NetworkJob, made: Products) -> Product:
 def _quantized(job: NetworkJob, made: Products) -> Product:
     network = job.network
     floats = load_model(made["simplify"])
-    qdq = quantize(floats, network, stage_recipe(made["sensitivity"]))
+    qdq = quantize(load_model(made["round"]), network, stage_recipe(made["sensitivity"]))
     for probe in job.probes:
         before, after = run_real(floats, network, probe), run_real(qdq, network, probe)
         require_like(f"quantise, {probe.name}", network, before, after)
@@ -164,9 +212,20 @@ def _with_uint8_boundary(job: NetworkJob, made: Products) -> Product:
     # A promoted layer is meant to run in float.
     if job.target.name == "tensorrt" and not recipe.precision:
         _require_sound_for_tensorrt(network.name, int8)
-    finished = set_metadata(int8, job.metadata)
+    metadata = dict(job.metadata)
+    if _data_decided(job, recipe, stage_rounding(made["round"])):
+        metadata["model_id"] = integers_id(metadata["model_id"], int8)
+    finished = set_metadata(int8, metadata)
     onnx.checker.check_model(finished, full_check=True)
     return Product({MODEL: to_bytes(finished)})
+
+
+def _data_decided(job: NetworkJob, recipe: Recipe, rounding: Rounding) -> bool:
+    """Whether the integers of an exact graph follow from more than its weights."""
+    if job.arithmetic is not Arithmetic.EXACT:
+        return False
+    plain = Recipe(preset(job.options.target, Arithmetic.EXACT))
+    return recipe != plain or rounding is not Rounding.NEAREST
 
 
 def _require_sound_for_tensorrt(name: str, model: onnx.ModelProto) -> None:

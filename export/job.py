@@ -9,14 +9,16 @@ from ..decoder.networks import NetworkSpec, spec
 from ..decoder.trained import model_id
 from ..runtime.errors import ModelError
 from .check import Probe, make_probes
+from .graph_id import graph_id
 from .options import ExportOptions, Precision
 from .quantization import Arithmetic
 from .sample_sets import SampleSet
 from .samples import SampleSource
 from .sizes import Size
 from .targets import Target, find_target
-from .weights import graph_id, weights_file
+from .weights import weights_file
 
+_FEATURE = "feature_out"
 # Two sizes, neither a multiple of the other, for graphs that must run any.
 _DYNAMIC_PROBE_SIZES = (Size(96, 64), Size(80, 112))
 
@@ -41,6 +43,19 @@ class NetworkJob:
         return find_target(self.options.target)
 
     @property
+    def feeds_later_frames(self) -> bool:
+        """Whether frames are predicted from what the network gives."""
+        return any(port.name == _FEATURE for port in self.network.outputs)
+
+    @property
+    def arithmetic(self) -> Arithmetic:
+        """That of its integers: as asked, else exact where later frames depend on them."""
+        if self.options.arithmetic is not None:
+            return self.options.arithmetic
+        exact = self.feeds_later_frames and self.target.has_exact
+        return Arithmetic.EXACT if exact else Arithmetic.FAST
+
+    @property
     def probes(self) -> tuple[Probe, ...]:
         """What every stage is checked on."""
         sizes = (self.options.size,) if self.options.size else _DYNAMIC_PROBE_SIZES
@@ -59,9 +74,10 @@ class NetworkJob:
 
     @property
     def metadata(self) -> dict[str, str]:
-        """What the finished file says of itself."""
+        """What the finished file says of itself, unless data had a say in exact integers: its
+        model id then names them, too."""
         int8 = self.options.precision is Precision.INT8
-        arithmetic = self.options.arithmetic if int8 else Arithmetic.FAST
+        arithmetic = self.arithmetic if int8 else Arithmetic.FAST
         return {
             "network": self.network.name,
             "tier": self.network.tier,

@@ -30,7 +30,9 @@ _T = TypeVar("_T")
 class NetworkEntry:
     """One network of the folder. `file` is relative to the manifest, `sha256` is of its bytes.
 
-    `model_id` names the trained weights and, for exact arithmetic, that too; streams have it.
+    `model_id` names the trained weights and, for exact arithmetic, that and the integers, where
+    these follow from more than the weights; streams have it. `arithmetic` is "fast" or "exact",
+    `rounding` "nearest" or "to outputs"; both are None in float exports.
     `drop_db` is None where the loss could only be measured on synthetic inputs; `frames` counts the
     real pictures that it was measured on. `placement` is the one on the target's provider, the
     worst where there are several devices; `placements` those on every provider that was asked.
@@ -61,6 +63,8 @@ class NetworkEntry:
     calibration: Mapping[str, Any] | None = None
     sensitivity: Mapping[str, Any] | None = None
     notes: Mapping[str, str] = field(default_factory=dict)
+    arithmetic: str | None = None
+    rounding: str | None = None
 
     @property
     def promoted(self) -> tuple[str, ...]:
@@ -91,8 +95,8 @@ class MeasuredOn:
 class Manifest:
     """Everything about an exported folder. `size` is None for graphs of dynamic shape.
 
-    `arithmetic` is "fast" or "exact"; `calibrated_on` the videos that decided ranges, none where
-    the architecture did.
+    `arithmetic` is "fast" or "exact" where one was asked for, else "by network"; `calibrated_on`
+    the videos that decided ranges or rounding, none where none did.
     """
 
     target: str
@@ -145,7 +149,9 @@ class Manifest:
         path = folder / FILE_NAME
         try:
             return cls.from_dict(json.loads(path.read_text("utf-8")))
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            raise ModelError(f"{path} cannot be read: {error.strerror}") from error
+        except ValueError as error:
             raise ModelError(f"{path} is no manifest: {error}") from error
 
 

@@ -13,6 +13,7 @@ _NAMES = (
     "onnx",
     "simplify",
     "calibrate",
+    "round",
     "sensitivity",
     "quantize",
     "uint8",

@@ -28,7 +28,9 @@ class ExportOptions:
     `networks` empty: every network of `tier` that has weights. `size` None: graphs of dynamic
     height and width. `weights`: a folder of safetensors files in place of the committed ones.
 
-    `arithmetic` and `ranges` decide the integers; `ranges` None: the method that measures best.
+    `arithmetic` and `ranges` decide the integers. `arithmetic` None: exact for networks that later
+    frames depend on, where the target has it, and fast for the others. `ranges` None: the method
+    that measures best.
     `socs` and `capabilities` name devices that `target` compiles for; empty: the usual ones.
 
     Gates, None: not asked for. `max_drop_db` bounds the loss of every INT8 network: layers are
@@ -46,7 +48,7 @@ class ExportOptions:
     size: Size | None = None
     target: str = "cpu"
     precision: Precision = Precision.INT8
-    arithmetic: Arithmetic = Arithmetic.FAST
+    arithmetic: Arithmetic | None = None
     ranges: RangeMethod | None = RangeMethod.ARCHITECTURE
     socs: tuple[str, ...] = ()
     capabilities: tuple[str, ...] = ()

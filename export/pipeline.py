@@ -18,10 +18,12 @@ from .origin import tool_versions
 from .plan import network_jobs
 from .publish import publish, staging_folder
 from .records import ClipFile, Gates
+from .rounded import Rounding
 from .sample_sets import ClipSamples
 from .samples import SampleSource
 from .stages import StageRunner
 
+_BY_NETWORK = "by network"
 # What decides the bytes of an export, or measured it.
 _TOOLS = (
     "torch",
@@ -59,7 +61,8 @@ def export_networks(
 
     `samples` gives real inputs for the loss of INT8; a network for which it gives none is measured
     on synthetic inputs, which says less, is marked so and passes no `max_drop_db`. `calibration`
-    gives those that decide ranges, where the architecture does not; the same ones where it is None.
+    gives those that decide ranges, where the architecture does not, and exact rounding, where the
+    nearest steps lose too much; the same ones where it is None.
 
     Raises `ExportError` where a stage fails, `GateError` where a gate of `options` does,
     `ModelError` for missing or broken weights, `ProviderError` where a compiler is not installed,
@@ -115,7 +118,10 @@ def _manifest(
     options: ExportOptions, jobs: Sequence[NetworkJob], entries: Sequence[NetworkEntry]
 ) -> Manifest:
     int8 = options.precision is Precision.INT8
-    calibrated = int8 and options.ranges is not RangeMethod.ARCHITECTURE
+    calibrated = int8 and (
+        options.ranges is not RangeMethod.ARCHITECTURE
+        or any(entry.rounding == Rounding.TO_OUTPUTS for entry in entries)
+    )
     clips = dict.fromkeys(clip.name for entry in entries for clip in entry.clips)
     return Manifest(
         target=options.target,
@@ -129,7 +135,7 @@ def _manifest(
             _files([job.validation.source for job in jobs]) if int8 else (),
         ),
         networks=tuple(entries),
-        arithmetic=options.arithmetic.value,
+        arithmetic=options.arithmetic.value if options.arithmetic else _BY_NETWORK,
         calibrated_on=_files([job.calibration.source for job in jobs]) if calibrated else (),
         gates=Gates(
             options.max_drop_db if int8 else None, options.placement_percent, options.max_bytes

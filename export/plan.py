@@ -55,8 +55,10 @@ def network_jobs(
 ) -> tuple[NetworkJob, ...]:
     """What is to be done for each network, once it is clear that it can be tried."""
     target = find_target(options.target)
+    _check_devices(options)
     if options.precision is Precision.INT8:
-        preset(options.target, options.arithmetic)
+        if options.arithmetic is not None:
+            preset(options.target, options.arithmetic)
     elif target.compiled:
         raise UnsupportedError(f"target {target.name!r} computes in INT8: give --int8")
     if options.size is None and not target.dynamic_size:
@@ -67,6 +69,19 @@ def network_jobs(
     check_replaceable(options.directory)
     names = choose_networks(options.networks, options.tier, options.weights)
     return tuple(network_job(options, name, samples, calibration) for name in names)
+
+
+def _check_devices(options: ExportOptions) -> None:
+    """Refuse devices that another target than the one asked for compiles for."""
+    for named, option, what, target in (
+        (options.socs, "--soc", "Snapdragon chips", "qnn"),
+        (options.capabilities, "--sm", "compute capabilities", "tensorrt"),
+    ):
+        if named and options.target != target:
+            raise UnsupportedError(
+                f"target {options.target!r} does not compile for {what} ({', '.join(named)}):"
+                f" leave {option} out, or give --target {target}"
+            )
 
 
 def job_ports(job: NetworkJob) -> tuple[tuple[Port, ...], tuple[Port, ...]]:

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from ..runtime.errors import ExportError, ModelError
-from .manifest import Manifest
+from ..runtime.errors import ExportError, ModelError, UnsupportedError
+from .manifest import FILE_NAME, Manifest
 
 # From Linux' fcntl.h and fs.h.
 _AT_FDCWD = -100
@@ -23,19 +23,23 @@ _RENAME_EXCHANGE = 2
 
 
 def check_replaceable(folder: Path) -> None:
-    """Raises `ExportError` unless `folder` is absent, empty, or an export of ours."""
+    """Raises `UnsupportedError` unless `folder` is absent, empty, or an export of ours."""
     if not folder.exists():
         return
     if not folder.is_dir():
-        raise ExportError(f"{folder} is a file; name a folder")
+        raise UnsupportedError(f"{folder} is a file; name a folder")
     if not any(folder.iterdir()):
         return
+    advice = "name another folder or remove it yourself"
+    if not (folder / FILE_NAME).exists():
+        raise UnsupportedError(
+            f"{folder} holds something else than an export (it holds no manifest); {advice}"
+        )
     try:
         Manifest.load(folder)
     except ModelError as error:
-        raise ExportError(
-            f"{folder} holds something else than an export ({error}); name another folder or"
-            " remove it yourself"
+        raise UnsupportedError(
+            f"{folder} holds something else than an export ({error}); {advice}"
         ) from error
 
 

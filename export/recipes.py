@@ -80,11 +80,12 @@ def promote(
     ranked in fast arithmetic, which mixes with float; nor is everything promoted, for what is left
     would be no INT8 network. `recipe` is then as it was, and the gate at the export's end tells.
     """
+    if recipe.preset.arithmetic is Arithmetic.EXACT:
+        return Promoted(recipe, _ranked(model, spec, recipe, samples), "")
     measure = recipe_measure(model, spec, samples)
     reference = float_psnr(to_bytes(model), spec, samples)
     drop = reference - measure(recipe)
-    exact = recipe.preset.arithmetic is Arithmetic.EXACT
-    if drop <= max_drop_db or exact:
+    if drop <= max_drop_db:
         return Promoted(recipe, _ranked(model, spec, recipe, samples), "")
     report = analyse(model, spec, recipe, measure, reference, max_drop_db)
     layers = report.chosen.promoted

@@ -73,7 +73,7 @@ def base_samples(network: str, clips: Sequence[Path], *, skip: int = 0) -> list[
             try:
                 decoded = _through_h265(pictures, rate_factor)
             except (OSError, ValueError) as error:
-                raise UnsupportedError(f"cannot make a base of {clip}: {error}") from error
+                raise UnsupportedError(f"cannot make a base of {clip}: {_reason(error)}") from error
             samples += _triplets(clip.stem, source, decoded, rate_factor, upsampling)
     return samples
 
@@ -95,7 +95,7 @@ def read_frames(clip: Path, count: int, *, skip: int = 0) -> list[Planes]:
             pictures = deque(islice(container.decode(stream), skip + count), maxlen=count)
             frames = [_planes(picture) for picture in pictures]
     except (OSError, IndexError, ValueError) as error:
-        raise BitstreamError(f"cannot take samples from {clip}: {error}") from error
+        raise BitstreamError(f"cannot take samples from {clip}: {_reason(error)}") from error
     if len({frame[0].shape for frame in frames}) > 1:
         raise UnsupportedError(f"cannot take samples from {clip}: its frames change their size")
     if len(frames) < _TRIPLET or min(frames[0][0].shape) < _EVEN:
@@ -104,6 +104,14 @@ def read_frames(clip: Path, count: int, *, skip: int = 0) -> list[Planes]:
             f" {_TRIPLET} of {_EVEN}x{_EVEN} pixels or more are needed"
         )
     return frames
+
+
+def _reason(error: Exception) -> str:
+    """What a clip's decoder says, without the number that FFmpeg gives its errors."""
+    if isinstance(error, IndexError):
+        return "it holds no video"
+    known = error.strerror if isinstance(error, (OSError, av.error.FFmpegError)) else None
+    return known or str(error)
 
 
 def _base_source(frames: Sequence[Planes], upsampling: Upsampling) -> list[av.VideoFrame]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..runtime.errors import UnsupportedError
-from .devices.qnn import QNN_PROVIDER
+from ..runtime.qnn import QNN_PROVIDER
 from .devices.tensorrt import TENSORRT_PROVIDER
 from .placement import require_integer_kernels
 from .records import Placement
@@ -22,8 +22,8 @@ class Target:
     `provider` is the ONNX Runtime provider that placement is about. `dynamic_size`: its graphs may
     take pictures of any size. `compiled`: a network is nothing yet until it is compiled for a
     device, and only INT8 is. `takes_titles`: players may change the graph's weights.
-    `check_placement` raises `ExportError` where a network all of INT8, given by name, would not run
-    on the CPU as it should.
+    `has_exact`: its integers can be those of other targets. `check_placement` raises `ExportError`
+    where a network all of INT8, given by name, would not run on the CPU as it should.
     """
 
     name: str
@@ -31,6 +31,7 @@ class Target:
     dynamic_size: bool
     compiled: bool
     takes_titles: bool
+    has_exact: bool
     check_placement: Callable[[str, Placement], None]
 
 
@@ -41,10 +42,10 @@ def _anything(name: str, placement: Placement) -> None:
 def targets() -> tuple[Target, ...]:
     """Every target that this version exports for."""
     return (
-        Target("cpu", CPU_PROVIDER, True, False, True, require_integer_kernels),
-        Target("openvino", OPENVINO_PROVIDER, True, False, True, require_integer_kernels),
-        Target("tensorrt", TENSORRT_PROVIDER, False, True, False, _anything),
-        Target("qnn", QNN_PROVIDER, False, True, False, _anything),
+        Target("cpu", CPU_PROVIDER, True, False, True, True, require_integer_kernels),
+        Target("openvino", OPENVINO_PROVIDER, True, False, True, True, require_integer_kernels),
+        Target("tensorrt", TENSORRT_PROVIDER, False, True, False, False, _anything),
+        Target("qnn", QNN_PROVIDER, False, True, False, True, _anything),
     )
 
 

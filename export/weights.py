@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import torch
@@ -11,7 +10,6 @@ from safetensors import SafetensorError
 from ..decoder.networks import TIERS, network_names
 from ..decoder.trained import LoadedNetwork, load, weights_path
 from ..runtime.errors import ModelError, UnsupportedError
-from .quantization import Arithmetic
 
 
 def weights_file(name: str, tier: str, folder: Path | None) -> Path:
@@ -38,18 +36,6 @@ def choose_networks(names: tuple[str, ...], tier: str, folder: Path | None) -> t
         what = ", ".join(missing) or "any network"
         raise ModelError(f"no weights for {what} of tier {tier!r}: {_available(folder)}")
     return tuple(name for name in trained if name in names or not names)
-
-
-def graph_id(weights_id: str, arithmetic: Arithmetic) -> str:
-    """The 16 hex digits that streams name a graph by: those of its weights, or others for exact
-    arithmetic.
-
-    A frame of exact integers may be predicted from; the same weights in fast arithmetic give other
-    pixels, so a stream must be able to tell them apart.
-    """
-    if arithmetic is Arithmetic.FAST:
-        return weights_id
-    return hashlib.sha256(f"{weights_id} {arithmetic.value}".encode()).hexdigest()[:16]
 
 
 def load_network(name: str, tier: str, folder: Path | None) -> LoadedNetwork:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from ..runtime.errors import DeviceError
+from ..runtime.errors import DeviceError, ProfileFileError
 from .fields import Fields
 from .size import FrameSize, parse_size
 
@@ -149,8 +149,8 @@ def device_names() -> tuple[str, ...]:
 def load_device(name: str) -> DeviceProfile:
     """The shipped device `name`, or the one that a file `name` (ending in `.toml`) describes.
 
-    Raises `DeviceError` where there is no such device, naming those there are, and where a
-    profile is malformed, naming the file and the key.
+    Raises `DeviceError` where there is no such device, naming those there are, and
+    `ProfileFileError` where a profile is malformed, naming the file and the key.
     """
     if name.endswith(".toml"):
         return _read(Path(name))
@@ -169,10 +169,10 @@ def _read(file: Path) -> DeviceProfile:
     try:
         data = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
-        raise DeviceError(f"{file}: cannot be read: {error.strerror}") from error
+        raise ProfileFileError(f"{file}: cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DeviceError(f"{file}: not TOML: {error}") from error
-    fields = Fields(data, str(file), DeviceError)
+        raise ProfileFileError(f"{file}: not TOML: {error}") from error
+    fields = Fields(data, str(file), ProfileFileError)
     if fields.count("format") != _FORMAT:
         raise fields.fail(f"only format {_FORMAT} is known: update edgecodec")
     device = DeviceProfile(

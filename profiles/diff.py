@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..runtime.errors import DeviceError
+from ..runtime.errors import ProfileFileError
 from .report import FORMAT
 
 DIFF_HEADINGS = ("what", "A", "B", "B / A")
@@ -50,7 +50,7 @@ class Difference:
 def diff_reports(first: Path, second: Path) -> Difference:
     """Compare two files that `edgecodec profile --json` wrote.
 
-    Raises `DeviceError` where a file is not readable or no such report.
+    Raises `ProfileFileError` where a file is not readable or no such report.
     """
     a, b = _read(first), _read(second)
     return Difference(tuple(_notes(a, b)), tuple(_rows(a, b)))
@@ -66,12 +66,12 @@ def _read(file: Path) -> Mapping[str, Any]:
     try:
         data = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
-        raise DeviceError(f"{file}: cannot be read: {error.strerror}") from error
+        raise ProfileFileError(f"{file}: cannot be read: {error.strerror}") from error
     except ValueError as error:
-        raise DeviceError(f"{file}: not JSON: {error}") from error
+        raise ProfileFileError(f"{file}: not JSON: {error}") from error
     networks = data.get("networks") if isinstance(data, dict) else None
     if not isinstance(networks, list) or data.get("format") != FORMAT:
-        raise DeviceError(
+        raise ProfileFileError(
             f"{file}: no report of format {FORMAT}: write one with `edgecodec profile --json"
             " > FILE` (not with --all)"
         )

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..runtime.errors import DeviceError
+from ..runtime.errors import DeviceError, ProfileFileError
 from .fields import Fields
 
 FOLDER = Path(__file__).parent / "parameters"
@@ -135,7 +135,7 @@ class Transfer:
 def load_fitted(name: str) -> FittedDevice:
     """The shipped fit `name`, or the file `name` where that ends in `.json`.
 
-    Raises `DeviceError` where it is missing or malformed.
+    Raises `DeviceError` where there is none, `ProfileFileError` where it is malformed.
     """
     file = Path(name) if name.endswith(".json") else FOLDER / f"{name}.json"
     known = sorted(path.stem for path in FOLDER.glob("*.json") if path.stem != _TRANSFER)
@@ -167,8 +167,8 @@ def _read(file: Path, known: int) -> Fields:
     try:
         data = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise DeviceError(f"{file}: not readable JSON: {error}") from error
-    fields = Fields(data, str(file), DeviceError)
+        raise ProfileFileError(f"{file}: not readable JSON: {error}") from error
+    fields = Fields(data, str(file), ProfileFileError)
     if fields.count("format") != known:
         raise fields.fail(f"only format {known} is known: fit again, or update edgecodec")
     return fields

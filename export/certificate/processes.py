@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -14,7 +13,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from ...runtime import replay_process
+from ...runtime.errors import ProviderError
 from ...runtime.replay import FrameDifference, Recording, SceneReplay, Variant
+from ..devices.process import ending
 from .plan import Job
 
 # Another environment has no edgecodec: these sources stand in for it, of which the runtime alone is
@@ -77,12 +78,12 @@ def replays(
             finally:
                 reason = running.end()
         if answered < len(left):
-            yield Refused(left[answered], "", reason)
+            yield Refused(left[answered], running.error, reason)
         left = left[answered + 1 :]
 
 
 class _Process:
-    """A running `replay_process`."""
+    """A running `replay_process`. `error` is "ProviderError" where its Python cannot run it."""
 
     def __init__(self, python: Path, request: dict[str, Any], folder: Path) -> None:
         path = folder / "request.json"
@@ -92,9 +93,11 @@ class _Process:
         self._errors = folder / "errors.txt"
         self._process: subprocess.Popen[bytes] | None = None
         self._reason = ""
+        self.error = ""
         found = shutil.which(python)
         if found is None:
             self._reason = f"{python} is no program that can be run"
+            self.error = ProviderError.__name__
             return
         root = Path(replay_process.__file__).parents[1].absolute()
         # Not resolved: an environment's Python is known by the link that it is called through.
@@ -132,21 +135,15 @@ class _Process:
         if self._process is not None:
             self._process.kill()
             code = self._process.wait()
-            self._reason = self._reason or f"{_ending(code)}: {self._last_line()}"
+            said = self._last_line()
+            if said.startswith(ModuleNotFoundError.__name__):
+                self.error = ProviderError.__name__
+            self._reason = self._reason or f"{ending(code)}: {said}"
         return self._reason
 
     def _last_line(self) -> str:
         lines = self._errors.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         return lines[-1].strip() if lines else "it printed nothing"
-
-
-def _ending(code: int) -> str:
-    if code >= 0:
-        return f"the process ended with {code}"
-    try:
-        return f"the process was killed by {signal.Signals(-code).name}"
-    except ValueError:
-        return f"the process was killed by signal {-code}"
 
 
 def _read(variant: Variant, answer: dict[str, Any]) -> Replayed | Refused:

@@ -1,8 +1,9 @@
 """Vendors' compilers: a network becomes what a device loads, and runs where it can."""
 
+from ...runtime.qnn import QNN_PROVIDER
 from .artefact import Artefact, require_compiled
 from .difference import Difference, Outputs, compare
-from .qnn import QNN_PROVIDER, compile_qnn, qnn_tool
+from .qnn import compile_qnn, qnn_tool
 from .running import Running, run_engine, run_provider
 from .shapes import fix_size
 from .socs import Soc, find_soc, known_socs
@@ -10,8 +11,10 @@ from .tensorrt import (
     TENSORRT_PROVIDER,
     Library,
     build_engines,
+    choose_capability,
     default_capabilities,
     find_tensorrt,
+    known_capabilities,
     parse_capability,
     present_capability,
 )
@@ -26,12 +29,14 @@ __all__ = [
     "Running",
     "Soc",
     "build_engines",
+    "choose_capability",
     "compare",
     "compile_qnn",
     "default_capabilities",
     "find_soc",
     "find_tensorrt",
     "fix_size",
+    "known_capabilities",
     "known_socs",
     "parse_capability",
     "present_capability",

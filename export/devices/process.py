@@ -43,10 +43,11 @@ def run_script(
         raise ExportError(f"did not end within {timeout_seconds:g} s and was stopped") from None
     if done.returncode == 0 and answer.is_file():
         return json.loads(answer.read_text("utf-8"))
-    raise ExportError(f"{_ending(done.returncode)}: {_last_lines(done.stderr)}")
+    raise ExportError(f"{ending(done.returncode)}: {_last_lines(done.stderr)}")
 
 
-def _ending(code: int) -> str:
+def ending(code: int) -> str:
+    """What an exit code says of how a process ended; below zero it is a signal's number."""
     if code >= 0:
         return f"the process ended with {code}"
     try:

@@ -22,13 +22,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...runtime.errors import ExportError, ProviderError
+from ...runtime.qnn import QNN_PROVIDER
 from .artefact import Artefact, describe_file, move_into
 from .difference import Outputs, compare
 from .process import run_script
 from .shapes import measure_graph
 from .socs import Soc
 
-QNN_PROVIDER = "QNNExecutionProvider"
 _CPU_PROVIDER = "CPUExecutionProvider"
 
 _SCRIPT = Path(__file__).with_name("qnn_process.py")

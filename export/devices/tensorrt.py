@@ -75,6 +75,23 @@ def default_capabilities() -> tuple[str, ...]:
     return ("80", "86", "89", "120")
 
 
+def known_capabilities() -> tuple[str, ...]:
+    """What TensorRT for RTX builds for: its `ComputeCapability`, as of version 1.7."""
+    return ("75", "80", "86", "89", "120", "121")
+
+
+def choose_capability(text: str, library: Library) -> str:
+    """`text` as `parse_capability` reads it; `UnsupportedError` too where `library` builds ahead of
+    time and not for that, told before anything is built."""
+    capability = parse_capability(text)
+    if library.ahead_of_time and capability not in known_capabilities():
+        raise UnsupportedError(
+            f"{library.name} does not build for compute capability {text.strip()}: known are"
+            f" {', '.join(known_capabilities())}"
+        )
+    return capability
+
+
 def present_capability() -> str | None:
     """Compute capability of the first CUDA device, such as "86"; None where torch finds none."""
     if not torch.cuda.is_available():

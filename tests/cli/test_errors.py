@@ -27,6 +27,7 @@ from typer.testing import CliRunner
         (errors.GateError("x"), 4),
         (errors.ProviderError("x"), 5),
         (errors.DeviceError("x"), 5),
+        (errors.ProfileFileError("x"), 3),
         (errors.ExportError("x"), 1),
         (ZeroDivisionError("x"), 1),
         (OSError(28, "No space left on device"), 1),

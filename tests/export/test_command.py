@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 import typer
+from edgecodec.cli._errors import ExitCode, exit_code
 from edgecodec.cli.export import export
-from edgecodec.export import Cache
+from edgecodec.export import Arithmetic, Cache, ExportOptions
+from edgecodec.export.stages import StageRunner
 from edgecodec.runtime.errors import UnsupportedError
 from typer.testing import CliRunner
 
@@ -67,6 +69,29 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("flags", "given"),
+    [([], None), (["--exact"], Arithmetic.EXACT), (["--fast"], Arithmetic.FAST)],
+)
+def test_arithmetic_is_by_network_unless_it_is_forced(
+    app: typer.Typer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    flags: list[str],
+    given: object,
+) -> None:
+    asked: list[ExportOptions] = []
+
+    def plan(options: ExportOptions, *samples: object) -> tuple[()]:
+        asked.append(options)
+        return ()
+
+    monkeypatch.setattr("edgecodec.export.plan_export", plan)
+    arguments = ["--int8", *flags, "--dry-run", "--json", "-o", str(tmp_path / "m")]
+    CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert [options.arithmetic for options in asked] == [given]
+
+
 def test_a_size_that_is_none_is_a_usage_error(app: typer.Typer, tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["--size", "huge", "-o", str(tmp_path / "m")])
     assert result.exit_code == 2
@@ -106,3 +131,66 @@ def test_without_a_clip_nothing_says_what_int8_costs(
     assert result.exit_code == 2
     assert "--max-drop inf" in result.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("flags", "why"),
+    [
+        (["--soc", "8gen3"], "leave --soc out, or give --target qnn"),
+        (["--sm", "86"], "leave --sm out, or give --target tensorrt"),
+        (["--target", "qnn", "--size", "720p", "--sm", "86"], "leave --sm out"),
+        (["--target", "tensorrt", "--size", "720p", "--sm", "999"], "75, 80, 86, 89, 120, 121"),
+        (["--target", "tensorrt", "--size", "720p", "--soc", "8gen3"], "leave --soc out"),
+    ],
+)
+@pytest.mark.parametrize("run", [[], ["--dry-run"]])
+def test_a_device_that_the_target_does_not_have_is_refused_before_any_work(
+    app: typer.Typer,
+    weights: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    run: list[str],
+    flags: list[str],
+    why: str,
+) -> None:
+    monkeypatch.setattr(StageRunner, "run", lambda *_: pytest.fail("a stage ran"))
+    arguments = ["--int8", *flags, *run, "--weights", str(weights), "-o", str(tmp_path / "m")]
+    result = CliRunner().invoke(app, arguments)
+    assert isinstance(result.exception, UnsupportedError)
+    assert why in str(result.exception)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("flags", "option", "why"),
+    [
+        (["--html", "none/report.html"], "--html", "lies in no folder"),
+        (["--max-size", "foo"], "--max-size", "is not a size"),
+    ],
+)
+def test_an_option_that_is_wrong_is_named_before_any_work(
+    app: typer.Typer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    flags: list[str],
+    option: str,
+    why: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("edgecodec.export.export_networks", lambda *_: pytest.fail("it began"))
+    result = CliRunner().invoke(app, ["--int8", *flags, "-o", "m"])
+    assert result.exit_code == 2
+    assert option in result.stderr
+    assert why in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_no_export_is_not_replaced(app: typer.Typer, tmp_path: Path) -> None:
+    file = tmp_path / "thesis.txt"
+    file.touch()
+    for output, why in ((file, "is a file"), (tmp_path, "it holds no manifest")):
+        result = CliRunner().invoke(app, ["--int8", "-o", str(output)])
+        assert result.exception is not None
+        assert exit_code(result.exception) == ExitCode.BAD_INPUT
+        assert why in str(result.exception)
+        assert "Errno" not in str(result.exception)

@@ -16,6 +16,7 @@ import pytest
 from edgecodec.decoder import build, load, network_names, spec
 from edgecodec.decoder.networks import PER_SCENE
 from edgecodec.export import (
+    Arithmetic,
     ExportOptions,
     LossSample,
     Manifest,
@@ -27,6 +28,7 @@ from edgecodec.export import (
     export_networks,
     plan_export,
 )
+from edgecodec.export.graph_id import graph_id
 from edgecodec.export.placement import measure_placement, require_integer_kernels
 from edgecodec.export.sizes import port_shape
 from edgecodec.runtime.errors import ExportError, GateError, ModelError, UnsupportedError
@@ -37,6 +39,7 @@ from torch import nn
 
 Texture = Callable[[Path, int, tuple[int, int]], Path]
 
+REFERENCES = ("iframe_decoder", "generator_p", "generator_b")
 BYTE_MOVERS = {"Transpose", "DepthToSpace"}
 CONVOLUTIONS = {
     "iframe_decoder": 5,
@@ -103,7 +106,7 @@ def test_the_manifest_says_what_the_folder_holds(
 ) -> None:
     folder, manifest = exported
     assert (manifest.target, manifest.precision, manifest.tier) == ("cpu", "int8", "nano")
-    assert manifest.size is None
+    assert (manifest.size, manifest.arithmetic) == (None, "by network")
     assert manifest.measured_on.clips == ("synthetic",)
     assert manifest.tools.keys() >= {"torch", "onnx", "onnxruntime"}
     assert [network.name for network in manifest.networks] == list(network_names())
@@ -111,7 +114,10 @@ def test_the_manifest_says_what_the_folder_holds(
         data = (folder / entry.file).read_bytes()
         assert entry.sha256 == hashlib.sha256(data).hexdigest()
         trained = load(entry.name, "nano", weights / f"{entry.name}-nano.safetensors")
-        assert entry.model_id == trained.model_id
+        exact = entry.name in REFERENCES
+        arithmetic = Arithmetic.EXACT if exact else Arithmetic.FAST
+        assert (entry.arithmetic, entry.rounding) == (arithmetic.value, "nearest")
+        assert entry.model_id == graph_id(trained.model_id, arithmetic)
         assert entry.parameters == sum(p.numel() for p in trained.module.parameters())
         assert entry.drop_db is None
         assert entry.psnr_int8 is not None

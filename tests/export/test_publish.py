@@ -16,7 +16,7 @@ import pytest
 from edgecodec.export import Manifest
 from edgecodec.export import publish as publishing
 from edgecodec.export.publish import check_replaceable, publish, staging_folder
-from edgecodec.runtime.errors import ExportError, ModelError
+from edgecodec.runtime.errors import ExportError, ModelError, UnsupportedError
 
 
 def test_a_manifest_survives_its_file(exported: tuple[Path, Manifest]) -> None:
@@ -48,12 +48,12 @@ def test_a_folder_of_someone_else_is_not_replaced(tmp_path: Path) -> None:
     theirs = tmp_path / "theirs"
     theirs.mkdir()
     (theirs / "thesis.txt").write_text("years of work")
-    with pytest.raises(ExportError, match="something else than an export"):
+    with pytest.raises(UnsupportedError, match=r"else than an export \(it holds no manifest\);"):
         check_replaceable(theirs)
     (theirs / "manifest.json").write_text('{"name": "a web app"}')
-    with pytest.raises(ExportError, match="something else than an export"):
+    with pytest.raises(UnsupportedError, match="something else than an export"):
         check_replaceable(theirs)
-    with pytest.raises(ExportError, match="is a file"):
+    with pytest.raises(UnsupportedError, match="is a file"):
         check_replaceable(theirs / "thesis.txt")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from edgecodec.decoder import network_names
 from edgecodec.export import (
     Arithmetic,
     Cache,
@@ -19,6 +20,7 @@ from edgecodec.export import (
     html_report,
     plan_export,
 )
+from edgecodec.export.plan import network_jobs
 from edgecodec.runtime.errors import UnsupportedError
 from edgecodec.runtime.models import read_models
 
@@ -107,6 +109,50 @@ def test_the_simulator_and_the_cpu_agree_on_exact_integers(
     (entry,) = export_networks(cpu, base_source([clip])).networks
     assert entry.model_id == ids[Arithmetic.EXACT]
     assert entry.template is None
+
+
+@pytest.mark.parametrize(
+    ("target", "asked", "exact"),
+    [
+        ("cpu", None, {"iframe_decoder", "generator_p", "generator_b"}),
+        ("qnn", None, {"iframe_decoder", "generator_p", "generator_b"}),
+        ("tensorrt", None, set()),
+        ("cpu", Arithmetic.FAST, set()),
+        ("cpu", Arithmetic.EXACT, set(network_names())),
+    ],
+)
+def test_what_later_frames_depend_on_is_exact_unless_otherwise_asked(
+    weights: Path, tmp_path: Path, target: str, asked: Arithmetic | None, exact: set[str]
+) -> None:
+    options = ExportOptions(
+        tmp_path / "models", size=Size(64, 64), weights=weights, target=target, arithmetic=asked
+    )
+    jobs = network_jobs(options, None, None)
+    assert {job.network.name for job in jobs if job.arithmetic is Arithmetic.EXACT} == exact
+    assert len(jobs) == len(network_names())
+
+
+@pytest.mark.parametrize("arithmetic", [Arithmetic.FAST, None])
+def test_references_that_may_drift_are_told(
+    weights: Path, tmp_path: Path, cache: Cache, arithmetic: Arithmetic | None
+) -> None:
+    options = ExportOptions(
+        tmp_path / "models",
+        networks=("generator_p",),
+        size=Size(64, 64),
+        weights=weights,
+        arithmetic=arithmetic,
+        max_drop_db=None,
+        simplify=False,
+        cache=cache,
+    )
+    manifest = export_networks(options)
+    (entry,) = manifest.networks
+    drifts = arithmetic is Arithmetic.FAST
+    assert entry.arithmetic == ("fast" if drifts else "exact")
+    assert manifest.arithmetic == ("fast" if drifts else "by network")
+    assert ("may drift" in entry.notes.get("arithmetic", "")) == drifts
+    assert ("may drift" in html_report(manifest)) == drifts
 
 
 def test_openvino_has_the_integers_of_the_cpu(

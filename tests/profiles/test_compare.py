@@ -20,7 +20,7 @@ from edgecodec.profiles import (
 )
 from edgecodec.profiles.device import Basis
 from edgecodec.profiles.table import print_comparison, print_difference
-from edgecodec.runtime.errors import DeviceError, GateError
+from edgecodec.runtime.errors import GateError, ProfileFileError
 from edgecodec.runtime.models import packaged_models
 from rich.console import Console
 
@@ -125,7 +125,7 @@ def test_networks_that_only_one_has_are_named(tmp_path: Path) -> None:
 def test_what_is_no_report_is_refused(tmp_path: Path, text: str) -> None:
     file = tmp_path / "x.json"
     file.write_text(text)
-    with pytest.raises(DeviceError, match=r"x\.json"):
+    with pytest.raises(ProfileFileError, match=r"x\.json"):
         diff_reports(file, file)
-    with pytest.raises(DeviceError, match="cannot be read"):
+    with pytest.raises(ProfileFileError, match="cannot be read"):
         diff_reports(tmp_path / "absent.json", file)

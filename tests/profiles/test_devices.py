@@ -12,7 +12,7 @@ from edgecodec.profiles import (
     load_devices,
 )
 from edgecodec.profiles.fitted import load_fitted
-from edgecodec.runtime.errors import DeviceError
+from edgecodec.runtime.errors import DeviceError, ProfileFileError
 
 MINE = """
 format = 1
@@ -131,12 +131,12 @@ def test_own_file(tmp_path: Path) -> None:
 )
 def test_malformed_profiles_say_where(tmp_path: Path, old: str, new: str, message: str) -> None:
     assert old in MINE
-    with pytest.raises(DeviceError, match=rf"(?s)mine\.toml.*{message}"):
+    with pytest.raises(ProfileFileError, match=rf"(?s)mine\.toml.*{message}"):
         load_device(write(tmp_path, MINE.replace(old, new)))
 
 
 def test_missing_file_and_unknown_fit(tmp_path: Path) -> None:
-    with pytest.raises(DeviceError, match="cannot be read"):
+    with pytest.raises(ProfileFileError, match="cannot be read"):
         load_device(str(tmp_path / "none.toml"))
     with pytest.raises(DeviceError, match=r"nowhere.*galaxy-s24"):
         load_fitted("nowhere")

@@ -128,6 +128,10 @@ def test_wrong_options(app: typer.Typer, models: Path) -> None:
     assert invoke(app, "profile", "--models", models, "--size", "big").exit_code == 2
     unknown = invoke(app, "profile", "--models", models, "--device", "abacus")
     assert isinstance(unknown.exception, DeviceError)
+    assert invoke(app, "profile", "--all", "--device", "qcs6490").exit_code == 2
+    nowhere = models / "nowhere" / "page.html"
+    assert invoke(app, "profile", "--models", models, "--html", nowhere).exit_code == 2
+    assert invoke(app, "profile", "--models", models, "--html", models).exit_code == 2
 
 
 @pytest.mark.parametrize("verb", ["profile", "devices"])

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from edgecodec.export.calibration.histogram import BINS, Histogram, empty, histogram
 from edgecodec.runtime.errors import ExportError
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 from numpy.typing import NDArray
 
+# A busy machine takes longer for an example than hypothesis allows it by default.
+relaxed = settings(deadline=None)
 FINITE = st_numpy.arrays(
     np.float32,
     st.integers(1, 60),
@@ -25,6 +27,7 @@ def equal(a: Histogram, b: Histogram) -> bool:
     return extremes and bool((a.counts == b.counts).all())
 
 
+@relaxed
 @given(st.lists(FINITE, min_size=1, max_size=4), st.randoms())
 def test_neither_order_nor_pieces_change_the_result(
     pieces: list[NDArray[np.float32]], random: Random
@@ -38,6 +41,7 @@ def test_neither_order_nor_pieces_change_the_result(
     assert equal(merged, whole)
 
 
+@relaxed
 @given(FINITE)
 def test_every_value_lies_in_the_bin_that_counts_it(values: NDArray[np.float32]) -> None:
     found = histogram(values, "x")
@@ -48,6 +52,7 @@ def test_every_value_lies_in_the_bin_that_counts_it(values: NDArray[np.float32])
     assert (found.minimum, found.maximum) == (values.min(), values.max())
 
 
+@relaxed
 @given(FINITE, st.floats(0, 1))
 def test_a_quantile_is_exact_to_a_bin(values: NDArray[np.float32], share: float) -> None:
     found = histogram(values, "x")

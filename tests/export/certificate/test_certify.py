@@ -246,6 +246,7 @@ def test_an_interpreter_that_cannot_is_an_error_with_its_reason(
     python = another(tmp_path, name) if name in PYTHONS else tmp_path / name
     certificate, options = certified_by(python, exact_stream, exact_models)
     assert all(reason in each.reason for each in certificate.absent)
+    check_certificate(certificate, Requirement.SYMBOLS)  # nothing failed that had begun
     with pytest.raises(ProviderError, match=reason):
         check_loaded(certificate, options)
 

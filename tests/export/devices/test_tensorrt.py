@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,8 +17,10 @@ from edgecodec.decoder.networks import spec
 from edgecodec.export.devices import (
     TENSORRT_PROVIDER,
     build_engines,
+    choose_capability,
     default_capabilities,
     find_tensorrt,
+    known_capabilities,
     parse_capability,
     run_engine,
     run_provider,
@@ -145,6 +149,21 @@ def test_capabilities_are_written_in_several_ways(text: str, capability: str) ->
 def test_what_is_no_capability_is_refused(text: str) -> None:
     with pytest.raises(UnsupportedError, match="is no compute capability"):
         parse_capability(text)
+
+
+def test_the_known_capabilities_are_those_of_the_builder() -> None:
+    ask = "import tensorrt_rtx; print(*dir(tensorrt_rtx.ComputeCapability))"
+    listed = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
+    names = {name for name in listed.stdout.split() if name.startswith("SM")}
+    assert {f"SM{capability}" for capability in known_capabilities()} == names
+
+
+def test_a_capability_that_is_not_known_is_refused_where_engines_are_built_ahead() -> None:
+    library = replace(find_tensorrt(), ahead_of_time=True)
+    assert choose_capability("8.6", library) == "86"
+    with pytest.raises(UnsupportedError, match=r"999: known are 75, 80, 86, 89, 120, 121"):
+        choose_capability("999", library)
+    assert choose_capability("90", replace(library, ahead_of_time=False)) == "90"
 
 
 def test_a_graph_of_any_size_is_refused_before_the_builder_sees_it(tmp_path: Path) -> None:

@@ -1,0 +1,70 @@
+"""How an exact network's weights are rounded: to the nearest step where that is good enough, for
+then no data decide, else so that its layers' outputs come out best."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+import onnx
+
+from ..decoder.networks import NetworkSpec
+from .graph import to_bytes
+from .loss import float_psnr
+from .quantization import Arithmetic, Recipe, round_to_outputs
+from .recipes import recipe_measure
+from .sample_sets import SampleSet
+
+
+class Rounding(StrEnum):
+    """How weights become integers."""
+
+    NEAREST = "nearest"
+    TO_OUTPUTS = "to outputs"
+
+
+@dataclass(frozen=True)
+class Rounded:
+    """A float graph and the recipe that is to quantise it, how it was rounded and why."""
+
+    model: onnx.ModelProto
+    recipe: Recipe
+    rounding: Rounding
+    note: str = ""
+
+
+def round_weights(
+    model: onnx.ModelProto,
+    spec: NetworkSpec,
+    recipe: Recipe,
+    validation: SampleSet,
+    calibration: SampleSet,
+    max_drop_db: float | None,
+) -> Rounded:
+    """`model` rounded to its outputs on `calibration`, where its exact integers otherwise lose more
+    than `max_drop_db` on `validation`, and lose less so; else `model` as it is.
+
+    Without a bound or without samples nothing is rounded, nor is fast arithmetic, whose 8-bit
+    weights do not need it. The rounded graph contains the recipe's bias corrections, so the recipe
+    beside it has none.
+    """
+    nearest = Rounded(model, recipe, Rounding.NEAREST)
+    if recipe.preset.arithmetic is not Arithmetic.EXACT or max_drop_db is None:
+        return nearest
+    if not validation.samples:
+        return replace(nearest, note="nearest: there are no real samples to measure its loss on")
+    reference = float_psnr(to_bytes(model), spec, validation.samples)
+    drop = reference - recipe_measure(model, spec, validation.samples)(recipe)
+    lost = f"nearest loses {drop:.4f} dB"
+    if drop <= max_drop_db:
+        return replace(nearest, note=lost)
+    if not calibration.samples:
+        return replace(nearest, note=f"{lost}; there are no samples to round to outputs on")
+    inputs = [sample.inputs for sample in calibration.samples]
+    rounded = round_to_outputs(model, spec, recipe, inputs)
+    contained = replace(recipe, bias_corrections={})
+    after = reference - recipe_measure(rounded, spec, validation.samples)(contained)
+    lost = f"{lost}, rounded to outputs {after:.4f} dB"
+    if after >= drop:
+        return replace(nearest, note=f"{lost}: it stays")
+    return Rounded(rounded, contained, Rounding.TO_OUTPUTS, lost)
