@@ -17,6 +17,7 @@ from .errors import (
     ExportError,
     GateError,
     ModelError,
+    ProfileFileError,
     ProviderError,
     UnsupportedError,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "Limits",
     "ModelError",
     "PictureFormat",
+    "ProfileFileError",
     "ProviderError",
     "PushDecoder",
     "SceneInfo",

@@ -8,17 +8,16 @@ from dataclasses import replace
 from fractions import Fraction
 
 import av
-import numpy as np
 from av.codec.codec import UnknownCodecError
 from av.stream import Stream
 from av.video.codeccontext import VideoCodecContext
-from numpy.typing import NDArray
 
 from .av_planes import PIXEL_FORMATS, frozen, view_planes
 from .container import Codec
 from .errors import BitstreamError, UnsupportedError
-from .frames import PictureFormat, Plane, Planes
+from .frames import PictureFormat, Planes
 from .payloads import BasePacket, BaseStream
+from .sample_depth import to_8_bit
 from .upsample import Upsampling, half_size, upsampled
 
 _DECODERS = {Codec.AV1: "libdav1d", Codec.H265: "hevc", Codec.H264: "h264", Codec.VVC: "vvc"}
@@ -215,10 +214,5 @@ def _check_picture(picture: av.VideoFrame, stream: BaseStream, index: int, frame
 
 def round_to_8_bit(planes: Planes) -> Planes:
     """10 bits to 8, to the nearest, halves up: read-only."""
-
-    def reduce(samples: Plane) -> Plane:
-        reduced: NDArray[np.uint16] = np.right_shift(samples + np.uint16(2), np.uint16(2))
-        return np.minimum(reduced, 255).astype(np.uint8)
-
     y, u, v = planes
-    return frozen((reduce(y), reduce(u), reduce(v)))
+    return frozen((to_8_bit(y), to_8_bit(u), to_8_bit(v)))

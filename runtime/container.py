@@ -221,7 +221,7 @@ class Reader:
     def _load_index(self) -> tuple[IndexEntry, ...]:
         offset = self._records.index_offset()
         record = None if offset is None else self._records.record_at(offset)
-        if record is not None and record.kind == INDX:
+        if record is not None and self._records.is_index(record):
             try:
                 payload = self._records.payload(record, self._limits.max_index_bytes)
                 return parse_index(payload, record.offset, self._limits)

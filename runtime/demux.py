@@ -37,6 +37,9 @@ from .title import TitleWeights
 SPARE_BYTES = 16 << 20
 """A piece of up to so many bytes can always be sent, once everything before it was played."""
 
+PACKETS_AT_ONCE = 1 << 16
+"""No more records' packets are given once there are so many."""
+
 
 class Window(Records):
     """The bytes of a stream that have arrived and are still wanted."""
@@ -83,11 +86,11 @@ class Demuxer:
         self._limits = limits or Limits()
         self._window = Window()
         self._keeps_packets = keep_packets
-        self._packets: deque[AuxPacket] = deque()
+        self._packets: deque[bytes] = deque()
         self._packet_bytes = 0
         self._collector: TitleCollector | None = None
         self._order = ChunkOrder(self._limits)
-        self._index: tuple[int, Damage | None] | None = None
+        self._index: tuple[Record, Damage | None] | None = None
         self._events: Iterator[PlacedChunk | Damage | None] = iter(())
         self._first = 0
         self._flagged: set[int] = set()
@@ -157,11 +160,19 @@ class Demuxer:
         return next(self._events, None)
 
     def take_packets(self) -> list[AuxPacket]:
-        """Packets of other streams that were met since the last call."""
-        packets = list(self._packets)
-        self._packets.clear()
-        self._packet_bytes = 0
+        """Packets of other streams that were met and not taken yet: so many that they would fill
+        the memory are left for the next call. None left: an empty list."""
+        packets: list[AuxPacket] = []
+        while self._packets and len(packets) < PACKETS_AT_ONCE:
+            payload = self._packets.popleft()
+            self._packet_bytes -= len(payload)
+            packets += self._parse_packets(payload, "packets")
         return packets
+
+    def _parse_packets(self, payload: bytes, what: str) -> list[AuxPacket]:
+        assert self.header is not None
+        streams = frozenset(stream.index for stream in self.header.aux_streams)
+        return parse_aux_packets(payload, streams, self._limits, what)
 
     def _begin(self) -> None:
         if self.header is not None:
@@ -187,7 +198,7 @@ class Demuxer:
                 elif found.kind == AUXD and self._keeps_packets:
                     yield from self._take(found)
                 elif found.kind == INDX:
-                    self._index = found.offset, self._index_damage(found)
+                    self._index = found, self._index_damage(found)
         yield from self._titles_before(None)
         yield from self._missing_index()
 
@@ -216,16 +227,15 @@ class Demuxer:
         return placed
 
     def _take(self, record: Record) -> Iterator[Damage]:
-        assert self.header is not None
-        streams = frozenset(stream.index for stream in self.header.aux_streams)
         try:
             payload = self._window.payload(record, self._limits.max_aux_bytes)
-            packets = parse_aux_packets(payload, streams, self._limits, str(record))
+            self._parse_packets(payload, str(record))
         except EdgecodecError as error:
             yield self._flag(damaged(record, error))
             return
-        self._packets += packets
-        self._packet_bytes += sum(len(packet.data) for packet in packets)
+        # As they came: packets of no bytes would take dozens of times what was sent.
+        self._packets.append(payload)
+        self._packet_bytes += len(payload)
 
     def _index_damage(self, record: Record) -> Damage | None:
         try:
@@ -236,8 +246,8 @@ class Demuxer:
         return None
 
     def _missing_index(self) -> Iterator[Damage]:
-        offset, damage = self._index or (None, None)
-        if offset is None or offset != self._window.index_offset():
+        record, damage = self._index or (None, None)
+        if record is None or not self._window.is_index(record):
             damage = no_index(self._window.size)
         if damage is not None:
             yield self._flag(damage)

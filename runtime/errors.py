@@ -7,7 +7,8 @@
     - ProviderError       an execution provider that was asked for did not load
     - ExportError         a stage of the export failed
     - GateError           a measured value missed a bound that the caller set
-    - DeviceError         a device profile is unknown or malformed
+    - DeviceError         a device is unknown, or its profile does not say what is needed
+        - ProfileFileError    a file of a device profile or of a report is missing or malformed
     - DispatchError       an experiment could not be handed to a worker
 
 A message says what happened, where (file, byte, frame) and what to do.
@@ -45,7 +46,11 @@ class GateError(EdgecodecError):
 
 
 class DeviceError(EdgecodecError, LookupError):
-    """A device profile is unknown or malformed."""
+    """A device is unknown, or its profile does not say what is needed."""
+
+
+class ProfileFileError(DeviceError):
+    """A file of a device profile or of a profile's report is missing or malformed."""
 
 
 class DispatchError(EdgecodecError, RuntimeError):

@@ -21,9 +21,11 @@ _BLOCK_BYTES = 64 << 10
 _KEPT_BLOCKS = 64
 _ATTEMPTS = 3
 _FIRST_PAUSE_S = 0.1
-_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)$")
+_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})$")
 # What a server may answer that is worth asking again.
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
+# The last is urllib's for an address that is none, which a redirect may hold.
+_FAILURES = (OSError, HTTPException, ValueError)
 
 
 class HttpFile(io.RawIOBase):
@@ -131,13 +133,14 @@ class HttpFile(io.RawIOBase):
         if response.status == 206 and found is not None:
             with response:
                 self._size = int(found[3])
+                self._check_range(response, 0)
                 self._blocks[0] = _whole(response, min(_BLOCK_BYTES, self._size))
             return
         if response.status == 206:
             # A range of a size that the server does not know: then the whole, as it comes.
             response.close()
             response = self._request(None)
-        self._size = int(response.headers.get("Content-Length", 0))
+        self._size = response.length or 0
         self._flow = response
 
     def _request(self, span: str | None) -> HTTPResponse:
@@ -151,7 +154,7 @@ class HttpFile(io.RawIOBase):
         try:
             with self._reading:
                 data = flow.read1(size)
-        except (OSError, HTTPException) as error:
+        except _FAILURES as error:
             self._check_open()
             raise self._named(error) from error
         if not data and size:
@@ -193,6 +196,7 @@ class HttpFile(io.RawIOBase):
                 self._check_range(response, at)
                 while start + len(data) < end and (piece := response.read1(1 << 20)):
                     data.extend(piece)
+            del data[end - start :]  # a server may send more than it was asked for
             if len(data) < end - start:
                 raise ConnectionResetError(errno.ECONNRESET, "cut off")
 
@@ -217,7 +221,7 @@ class HttpFile(io.RawIOBase):
         while True:
             try:
                 action()
-            except (OSError, HTTPException) as error:
+            except _FAILURES as error:
                 self._check_open()
                 if progress() > reached:
                     failures, reached = 0, progress()
@@ -249,7 +253,7 @@ class HttpFile(io.RawIOBase):
 
 
 def _whole(response: HTTPResponse, size: int) -> bytes:
-    data = response.read()
+    data = response.read(size)
     if len(data) != size:
         raise ConnectionResetError(errno.ECONNRESET, f"cut off at byte {len(data)} of {size}")
     return data

@@ -14,13 +14,12 @@ from typing import Any
 from numpy.typing import NDArray
 
 from .errors import ModelError
+from .protobuf import Place, Wire, places
 
 _MODEL_GRAPH = 7
 _GRAPH_INITIALIZER = 5
 _TENSOR_NAME = 8
 _TENSOR_RAW_DATA = 9
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
-_FIXED_SIZES = {_FIXED64: 8, _FIXED32: 4}
 
 
 def replace_initializers(model: bytes, values: Mapping[str, NDArray[Any]]) -> bytes:
@@ -30,9 +29,9 @@ def replace_initializers(model: bytes, values: Mapping[str, NDArray[Any]]) -> by
     of bytes than it has there, and a file that is none or keeps its tensors elsewhere.
     """
     changed = bytearray(model)
-    places = _raw_data(memoryview(model))
+    stored = _raw_data(memoryview(model))
     for name, value in values.items():
-        start, end = places.get(name, (0, 0))
+        start, end = stored.get(name, (0, 0))
         data = value.astype(value.dtype.newbyteorder("<"), copy=False).tobytes()
         if not data or end - start != len(data):
             raise ModelError(
@@ -45,49 +44,18 @@ def replace_initializers(model: bytes, values: Mapping[str, NDArray[Any]]) -> by
 
 def _raw_data(model: memoryview) -> dict[str, tuple[int, int]]:
     """Where the bytes of each initialiser lie, by its name."""
-    places = {}
-    for number, graph_start, graph_end in _fields(model, 0, len(model)):
-        if number != _MODEL_GRAPH:
-            continue
-        for number, start, end in _fields(model, graph_start, graph_end):
-            if number == _GRAPH_INITIALIZER:
-                parts = {field: place for field, *place in _fields(model, start, end)}
-                if _TENSOR_NAME in parts and _TENSOR_RAW_DATA in parts:
-                    first, last = parts[_TENSOR_NAME]
-                    data_start, data_end = parts[_TENSOR_RAW_DATA]
-                    places[str(model[first:last], "utf-8")] = (data_start, data_end)
-    return places
+    found = {}
+    for graph in _parts(model, 0, len(model), _MODEL_GRAPH):
+        for tensor in _parts(model, graph.start, graph.end, _GRAPH_INITIALIZER):
+            parts = {part.number: part for part in places(model, tensor.start, tensor.end)}
+            if _TENSOR_NAME in parts and _TENSOR_RAW_DATA in parts:
+                name, data = parts[_TENSOR_NAME], parts[_TENSOR_RAW_DATA]
+                found[str(model[name.start : name.end], "utf-8")] = data.start, data.end
+    return found
 
 
-def _fields(data: memoryview, at: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """Number, start and end of each length-delimited field of the message in data[at:end]."""
-    while at < end:
-        key, at = _varint(data, at, end)
-        number, kind = key >> 3, key & 7
-        if kind == _VARINT:
-            _, at = _varint(data, at, end)
-            continue
-        if kind == _BYTES:
-            size, at = _varint(data, at, end)
-        elif kind in _FIXED_SIZES:
-            size = _FIXED_SIZES[kind]
-        else:
-            raise ModelError(f"byte {at}: no ONNX file (wire type {kind})")
-        if size > end - at:
-            raise ModelError(f"byte {at}: no ONNX file, or one that was cut off")
-        if kind == _BYTES:
-            yield number, at, at + size
-        at += size
-
-
-def _varint(data: memoryview, at: int, end: int) -> tuple[int, int]:
-    """A number in groups of seven bits, and where it ends."""
-    value = shift = 0
-    while at < end and shift < 64:
-        byte = data[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, at
-        shift += 7
-    raise ModelError(f"byte {at}: no ONNX file, or one that was cut off")
+def _parts(model: memoryview, at: int, end: int, number: int) -> Iterator[Place]:
+    """The messages of that field number in the message in model[at:end]."""
+    for place in places(model, at, end):
+        if place.number == number and place.wire is Wire.BYTES:
+            yield place

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -65,7 +66,7 @@ class MuxSink(Sink):
         try:
             with _writing(path):
                 self._video = _add_video(self._container, codec, self._size, info)
-                self._aux = _add_aux_streams(self._container, path, info.aux_streams)
+                self._aux = add_aux_streams(self._container, path, info.aux_streams)
                 self._container.start_encoding()
         except BaseException:
             self.abort()
@@ -89,11 +90,7 @@ class MuxSink(Sink):
         stream = self._aux.get(packet.stream)
         if stream is None:
             return
-        copy: av.Packet[Stream] = av.Packet(packet.data)
-        copy.stream = stream
-        copy.time_base = self._time_bases[packet.stream]
-        copy.pts, copy.dts, copy.duration = packet.pts, packet.dts, packet.duration
-        copy.is_keyframe = packet.is_keyframe
+        copy = muxable(packet, stream, self._time_bases[packet.stream])
         with _writing(self._part.target):
             self._container.mux(copy)
 
@@ -142,9 +139,10 @@ def _add_video(
     return stream
 
 
-def _add_aux_streams(
+def add_aux_streams(
     container: OutputContainer, path: Path, streams: tuple[AuxStream, ...]
 ) -> dict[int, Stream]:
+    """Adds what the container can hold, by `AuxStream.index`, and warns of what it cannot."""
     added: dict[int, Stream] = {}
     for aux in streams:
         try:
@@ -161,6 +159,16 @@ def _add_aux_streams(
             continue
         added[aux.index] = _add_aux_stream(container, aux)
     return added
+
+
+def muxable(packet: AuxPacket, stream: Stream, time_base: Fraction) -> av.Packet[Stream]:
+    """A packet for `OutputContainer.mux`; `time_base` is what its own times count."""
+    copy: av.Packet[Stream] = av.Packet(packet.data)
+    copy.stream = stream
+    copy.time_base = time_base
+    copy.pts, copy.dts, copy.duration = packet.pts, packet.dts, packet.duration
+    copy.is_keyframe = packet.is_keyframe
+    return copy
 
 
 def _add_aux_stream(container: OutputContainer, aux: AuxStream) -> Stream:

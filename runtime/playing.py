@@ -70,4 +70,13 @@ def _with_time(damage: Damage, index: Sequence[IndexEntry], header: Header) -> D
         start = float(before.start_pts * header.time_base + before.frames / header.frame_rate)
     if after is not None:
         end = float(after.start_pts * header.time_base)
+        if start is None:
+            start = end - float((after.start_frame - frame) / header.frame_rate)
+        # Frames before it may come faster than the nominal rate says.
+        start = min(start, end)
+    elif own:
+        entry = index[place]
+        end = float(entry.start_pts * header.time_base + entry.frames / header.frame_rate)
+    elif start is not None and end_frame is not None and end_frame > frame:
+        end = start + float((end_frame - frame) / header.frame_rate)
     return replace(damage, start=start, end=end)

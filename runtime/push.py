@@ -16,10 +16,11 @@ from .fields import Limits, bounded
 from .frames import Frame
 from .playing import DamagedScene, scene_frames, with_times
 from .prefetch import Ahead
-from .records import Damage
+from .records import MAX_LISTED_DAMAGE, Damage
 from .scenes import SceneContext
 from .sessions import NetworkPool
 from .stream_info import StreamInfo, arriving_info
+from .workers import Workers
 
 
 class PushDecoder:
@@ -64,6 +65,7 @@ class PushDecoder:
             raise ValueError(f"look_ahead {look_ahead}: at least 1 is wanted")
         self._networks = NetworkPool(provider, threads, None if models is None else Path(models))
         self._threads = threads
+        self._workers = Workers("mend")
         self._on_damage = on_damage
         self._look_ahead = look_ahead
         self._limits = bounded(limits, max_frame_size)
@@ -124,7 +126,8 @@ class PushDecoder:
                 self._end(playing)
             except DamagedScene as error:
                 self._end(playing)
-                self._damage[error.damage.offset] = error.damage
+                if len(self._damage) < MAX_LISTED_DAMAGE:
+                    self._damage[error.damage.offset] = error.damage
                 if self._on_damage == "raise":
                     raise
             except Exception:
@@ -134,8 +137,9 @@ class PushDecoder:
     def receive_packets(self) -> list[AuxPacket]:
         """Audio and subtitle packets met since the last call, in the stream's order.
 
-        Packets that lie before a scene are there when its first frame is; those behind the last
-        scene that was received when `receive` gives None. None at all without `keep_packets`.
+        Of very many (65,536) the rest comes with the next call; an empty list says that none is
+        left. Packets that lie before a scene are there when its first frame is; those behind the
+        last scene that was received when `receive` gives None. None at all without `keep_packets`.
         """
         return self._demuxer.take_packets()
 
@@ -200,7 +204,12 @@ class PushDecoder:
         demuxer = self._demuxer
         assert demuxer.header is not None, "scenes come after the header"
         context = SceneContext(
-            demuxer.header.format, self._networks, self._threads, self._limits, demuxer.titles
+            demuxer.header.format,
+            self._networks,
+            self._threads,
+            self._limits,
+            demuxer.titles,
+            self._workers,
         )
         frames = scene_frames(placed, demuxer.header, context)
         self._playing = Ahead(frames, self._look_ahead)

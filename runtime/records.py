@@ -169,6 +169,11 @@ class Records(ABC):
         offset = _parse_footer(self.read_at(self.size - FOOTER_BYTES, FOOTER_BYTES))
         return offset if offset is not None and offset < self.size else None
 
+    def is_index(self, record: Record) -> bool:
+        """Whether this is where the footer says that the index begins, and the footer follows."""
+        at_end = record.end == self.size - FOOTER_BYTES
+        return at_end and record.kind == INDX and record.offset == self.index_offset()
+
     def walk(self, offset: int, limits: Limits | None = None) -> Iterator[Record | Damage | None]:
         """Every record from `offset` on, with the bytes between that are none.
 
@@ -176,10 +181,10 @@ class Records(ABC):
         record is given when all of it is there, but may still turn out damaged when its payload is
         read. One that is over the limits is given at once, and what follows is looked for within
         it, so that nobody has to keep it. Records may overlap where bytes are missing; once they
-        add up to several times the stream, a hostile one, those in the way are passed over, so the
-        time is linear in the stream's size whatever it holds.
+        add up to several times the stream so far, a hostile one, those in the way are passed over,
+        so the time is linear in the stream's size whatever it holds.
         """
-        limits, spent = limits or Limits(), 0
+        limits, spent, reached = limits or Limits(), 0, 0
         while True:
             self.forget(offset)
             while not self.has(offset, HEADER_BYTES):
@@ -199,12 +204,14 @@ class Records(ABC):
             believed = record.length <= most_bytes(record.kind, limits)
             while believed and not self.has(offset, record.size):
                 yield None
-            spent += min(record.size, self.size - offset)
-            if spent > _MAX_OVERLAP * self.size:
-                rest = (self._end() if self.complete else record.end) - offset
-                yield Damage(offset, rest, "records lie inside each other")
-                offset += rest
-                continue
+            # Of the stream only as far as records reach: all of it may not be there yet.
+            if believed and record.end <= self.size:
+                reached = max(reached, record.end)
+                if spent + record.size > _MAX_OVERLAP * reached:
+                    yield Damage(offset, record.size, "records lie inside each other")
+                    offset = record.end
+                    continue
+                spent += record.size
             yield record
             if not believed:
                 offset = yield from self._find(record.payload_offset)

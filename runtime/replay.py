@@ -128,6 +128,7 @@ class _ListeningPool(NetworkPool):
 class _ListeningNetwork(Network):
     def __init__(self, network: Network, title: str, heard: list[str]) -> None:
         self.entry = network.entry
+        self.channels_last = network.channels_last
         self._network = network
         self._title = title
         self._heard = heard

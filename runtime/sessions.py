@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from .errors import BitstreamError, EdgecodecError, ModelError
+from .errors import BitstreamError, ModelError
 from .initializers import replace_initializers
 from .models import (
     ModelEntry,
@@ -22,38 +22,19 @@ from .models import (
     packaged_tiers,
     read_models,
 )
+from .network import FRAMES_AT_ONCE, Mender, Network
+from .onnx_graph import parse_graph
 from .providers import PROVIDERS, Optimization, SessionSettings, open_session, resolve_provider
 from .template import read_template, titled
 from .title import TitleWeights
 
-__all__ = ["PROVIDERS", "Network", "NetworkPool", "Optimization"]
+__all__ = ["PROVIDERS", "Mender", "Network", "NetworkPool", "Optimization"]
+
+# Optimised less, a graph computes in float, and in another order of the channels rounds otherwise.
+_INTEGER_KERNELS = (Optimization.EXTENDED, Optimization.ALL)
 
 # How many networks with title weights are kept: scenes that follow each other mostly share one.
 _MAX_TITLED = 4
-
-
-class Network:
-    """One loaded network. `run` may be called from one thread at a time."""
-
-    def __init__(self, entry: ModelEntry, session: Any) -> None:
-        self.entry = entry
-        self._session = session
-        self._outputs = [port.name for port in entry.outputs]
-
-    def run(self, inputs: Mapping[str, NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
-        """Outputs, in the manifest's order, for uint8 `inputs` by port name.
-
-        Raises ModelError if they do not fit, and ProviderError if a provider that compiles for one
-        size refuses the network.
-        """
-        try:
-            outputs: list[NDArray[np.uint8]] = self._session.run(self._outputs, dict(inputs))
-        except EdgecodecError:
-            raise
-        except Exception as error:  # ONNX Runtime's errors share no base but Exception
-            shapes = {name: value.shape for name, value in inputs.items()}
-            raise ModelError(f"{self.entry.file}: does not run on {shapes}: {error}") from error
-        return outputs
 
 
 class NetworkPool:
@@ -131,4 +112,13 @@ class NetworkPool:
                 data = replace_initializers(data, integers)
             except ModelError as error:
                 raise ModelError(f"{entry.file}: {error}") from error
-        return Network(entry, open_session(data, str(entry.file), self._settings))
+        name, settings = str(entry.file), self._settings
+        mends = any(port.name == "gain" for port in entry.inputs)
+        if not mends or settings.provider != "cpu" or settings.optimization not in _INTEGER_KERNELS:
+            return Network(entry, open_session(data, name, settings))
+        each = replace(settings, threads=max(1, settings.threads // FRAMES_AT_ONCE))
+        try:
+            graph = parse_graph(data)
+        except ModelError as error:
+            raise ModelError(f"{name}: does not load: {error}") from error
+        return Mender(entry, graph, lambda model: open_session(model, name, each))

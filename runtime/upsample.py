@@ -9,9 +9,7 @@ to 23/64: 1023.5 * (87^2 + 23^2) / 64^2 < 2024. That takes 24 bits, and a float3
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING
@@ -21,6 +19,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from .frames import PictureFormat, Plane, Planes
+from .workers import Workers
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -74,9 +73,9 @@ def upsampled(
     Raises:
         ValueError: a frame of another size or with too few bits, or no filter.
     """
-    with upsampling_pool(threads) as pool:
-        for planes in frames:
-            yield upsample(planes, filter, format, pool)
+    pool = Workers("upsample").pool(threads)
+    for planes in frames:
+        yield upsample(planes, filter, format, pool)
 
 
 def upsample(
@@ -87,20 +86,6 @@ def upsample(
     for _ in map(_Strip.fill, strips) if pool is None else pool.map(_Strip.fill, strips):
         pass
     return _finished(full)
-
-
-@contextmanager
-def upsampling_pool(threads: int) -> Iterator[Executor | None]:
-    """Threads for `upsample`, 0 for one a core; None where one is enough."""
-    threads = threads or os.cpu_count() or 1
-    if threads == 1:
-        yield None
-        return
-    # Imported here, or every start of a player would wait for it.
-    from concurrent.futures import ThreadPoolExecutor
-
-    with ThreadPoolExecutor(threads, thread_name_prefix="edgecodec-upsample") as pool:
-        yield pool
 
 
 @dataclass(frozen=True)

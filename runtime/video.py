@@ -20,7 +20,7 @@ from .fields import Limits, bounded
 from .frames import Frame
 from .playing import DamagedScene, scene_frames, with_times
 from .prefetch import Ahead
-from .records import Damage
+from .records import MAX_LISTED_DAMAGE, Damage
 from .scenes import SceneContext
 from .sessions import NetworkPool
 from .sources import open_feed
@@ -291,7 +291,8 @@ class Video:
             try:
                 yield from scene_frames(event, feed.header, self._context, first)
             except DamagedScene as error:
-                self._damage[event.entry.offset] = error.damage
+                if len(self._damage) < MAX_LISTED_DAMAGE:
+                    self._damage[event.entry.offset] = error.damage
                 if self._on_damage == "raise":
                     raise
 

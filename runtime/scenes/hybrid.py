@@ -7,9 +7,10 @@ sum is rounded only once, to the video's depth.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
-from typing import TYPE_CHECKING
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,25 +19,22 @@ from ..av_planes import frozen
 from ..base import deep_base, round_to_8_bit
 from ..container import Codec
 from ..errors import BitstreamError
-from ..frames import PictureFormat, Plane, Planes
+from ..frames import PictureFormat, Planes
+from ..network import FRAMES_AT_ONCE, Network
 from ..packing import Packed, pack, unpack
 from ..payloads import ALL_PLANES, BaseStream, ClassicalBody, HybridBody
 from ..prefetch import prefetched
+from ..sample_depth import with_residual
 from ..scene_code import SceneCode, identity_code
-from ..sessions import Network
-from ..upsample import Upsampling, upsample, upsampling_pool
+from ..upsample import Upsampling, upsample
+from ..workers import Workers, in_order
 from ._context import SceneContext
 from .classical import decode_classical
 
-if TYPE_CHECKING:
-    from concurrent.futures import Executor
-
 _NETWORKS = {Upsampling.NONE: "enhancer", Upsampling.EIGHT_TAP: "generator_up"}
 _BLOCKS = {Upsampling.NONE: 4, Upsampling.EIGHT_TAP: 2}
-_BASE_FRAMES_AHEAD = 4
+_BASE_FRAMES_AHEAD = 2
 _CODEC_LEVELS = {Codec.AV1: 0, Codec.H265: 85, Codec.H264: 170, Codec.VVC: 255}
-_RESIDUAL_ZERO = 128
-_TEN_BIT_TOP = 1023
 
 
 def decode_hybrid(
@@ -80,6 +78,7 @@ def decode_hybrid(
             planes=body.planes,
             threads=context.threads,
             first=first,
+            workers=context.workers,
         )
 
 
@@ -95,6 +94,7 @@ def enhance(
     planes: tuple[bool, bool, bool] = ALL_PLANES,
     threads: int = 1,
     first: int = 0,
+    workers: Workers | None = None,
 ) -> Iterator[Planes]:
     """`base`'s frames in their order, each through the network where `enhanced` says so.
 
@@ -111,8 +111,10 @@ def enhance(
         upsampling: how frames get their full size.
         code: what the network is adapted by, None for the identity.
         planes: those of Y, U and V that are mended; the others are as `unmended` gives them.
-        threads: how many upsample a frame, 0 for one a core. Samples do not depend on it.
+        threads: how many frames are made at a time, 0 for one a core, but at most
+            `network.FRAMES_AT_ONCE`. Samples do not depend on it.
         first: frames before this one are only neighbours: they are not given.
+        workers: whose threads make frames; None for ones of its own.
 
     Yields:
         Read-only planes.
@@ -122,91 +124,108 @@ def enhance(
             there are flags.
     """
     adaptation = _adaptation(network, code)
-    condition: NDArray[np.uint8] | None = None
-    packed: dict[int, Packed] = {}
-    window: dict[int, Planes] = {}
+    at_once = min(threads or os.cpu_count() or 1, FRAMES_AT_ONCE)
 
-    def packed_at(index: int) -> Packed:
-        if index not in packed:
-            packed[index] = packed_frame(window[index], stream, upsampling)
-        return packed[index]
+    def seen(planes: Planes) -> Packed:
+        return packed_frame(planes, stream, upsampling, channels_last=network.channels_last)
 
-    def mended(index: int, last: int, pool: Executor | None) -> Planes:
-        nonlocal condition
-        cur = packed_at(index)
-        if condition is None:
-            condition = condition_planes(stream, cur.shape[2], cur.shape[3])
-        frames = {
-            "prev": packed_at(max(0, index - 1)),
-            "cur": cur,
-            "next": packed_at(min(last, index + 1)),
-        }
-        (residual,) = network.run(frames | {"condition": condition} | adaptation)
-        full = full_size(window[index], stream, upsampling, picture, pool=pool)
-        made = add_residual(full, residual, picture)
+    def mended(frame: Planes, around: Mapping[str, Packed], condition: Packed) -> Planes:
+        (residual,) = network.run({**around, "condition": condition, **adaptation})
+        own = _at_own_depth(frame, stream, upsampling, picture)
+        made = add_residual(own, residual, picture)
         if planes == ALL_PLANES:
             return made
-        plain = unmended(window[index], stream, upsampling, picture, pool=pool)
+        plain = unmended(frame, stream, upsampling, picture)
         y, u, v = (
             each[0] if wanted else each[1]
             for *each, wanted in zip(made, plain, planes, strict=True)
         )
         return y, u, v
 
-    def finished(index: int, last: int, pool: Executor | None) -> Planes:
-        if enhanced[index]:
-            made = mended(index, last, pool)
-        else:
-            made = unmended(window[index], stream, upsampling, picture, pool=pool)
-        for old in [each for each in window if each < index]:
-            del window[old]
-            packed.pop(old, None)
-        return made
+    def jobs() -> Iterator[Callable[[], Planes]]:
+        condition: Packed | None = None
+        for window in _windows(base, len(enhanced), first):
+            if not enhanced[window.index]:
+                yield partial(unmended, window.cur.planes, stream, upsampling, picture)
+                continue
+            around = {
+                "prev": window.prev.seen(seen),
+                "cur": window.cur.seen(seen),
+                "next": window.next.seen(seen),
+            }
+            if condition is None:
+                condition = condition_planes(stream, *around["cur"].shape[2:])
+            yield partial(mended, window.cur.planes, around, condition)
 
-    index = -1
-    with nullcontext() if upsampling is Upsampling.NONE else upsampling_pool(threads) as pool:
-        for index, frame in enumerate(base):
-            if index >= len(enhanced):
-                raise BitstreamError(f"the base has more frames than the scene's {len(enhanced)}")
-            window[index] = frame
-            if index > first:
-                yield finished(index - 1, index, pool)
-            else:
-                window.pop(index - 2, None)
-        if index >= first:
-            yield finished(index, index, pool)
+    pool = (workers or Workers("mend")).pool(at_once)
+    yield from in_order(jobs(), pool, at_once)
 
 
-def packed_frame(planes: Planes, stream: BaseStream, upsampling: Upsampling) -> Packed:
+@dataclass
+class _BaseFrame:
+    """A frame of the base, and what the network sees of it once it was asked for."""
+
+    planes: Planes
+    packed: Packed | None = None
+
+    def seen(self, pack_frame: Callable[[Planes], Packed]) -> Packed:
+        if self.packed is None:
+            self.packed = pack_frame(self.planes)
+        return self.packed
+
+
+@dataclass(frozen=True)
+class _Window:
+    """A frame of the base between its neighbours."""
+
+    index: int
+    prev: _BaseFrame
+    cur: _BaseFrame
+    next: _BaseFrame
+
+
+def _windows(base: Iterator[Planes], frames: int, first: int) -> Iterator[_Window]:
+    """Every frame from `first` on; the first stands in for the one before it, the last for the one
+    after."""
+    prev = cur = None
+    for index, planes in enumerate(base):
+        if index >= frames:
+            raise BitstreamError(f"the base has more frames than the scene's {frames}")
+        after = _BaseFrame(planes)
+        if cur is not None and index > first:
+            yield _Window(index - 1, prev or cur, cur, after)
+        prev, cur = cur, after
+    if cur is not None and index >= first:
+        yield _Window(index, prev or cur, cur, cur)
+
+
+def packed_frame(
+    planes: Planes, stream: BaseStream, upsampling: Upsampling, *, channels_last: bool = False
+) -> Packed:
     """What the network sees of a frame of `base.deep_base`: rounded to 8 bits and packed.
 
     [1, 24, h, w], with `upsampling` [1, 6, h, w]; h and w are a quarter of the video's sides,
-    rounded up.
+    rounded up. `channels_last` is about memory only.
     """
-    return pack(_eight_bit(planes, stream), _BLOCKS[upsampling])
+    levels = _eight_bit(planes, stream)
+    return pack(levels, _BLOCKS[upsampling], channels_last=channels_last)
 
 
 def condition_planes(stream: BaseStream, rows: int, columns: int) -> NDArray[np.uint8]:
     """What the network is told of the base: [1, 2, rows, columns], quantiser and codec."""
-    condition = np.empty((1, 2, rows, columns), np.uint8)
-    condition[:, 0] = stream.quantizer
-    condition[:, 1] = _CODEC_LEVELS[stream.codec]
-    return condition
+    # Channels last in memory, as the CPU's graphs read it.
+    condition = np.empty((1, rows, columns, 2), np.uint8)
+    condition[..., 0] = stream.quantizer
+    condition[..., 1] = _CODEC_LEVELS[stream.codec]
+    return condition.transpose(0, 3, 1, 2)
 
 
 def full_size(
-    planes: Planes,
-    stream: BaseStream,
-    upsampling: Upsampling,
-    picture: PictureFormat,
-    *,
-    pool: Executor | None = None,
+    planes: Planes, stream: BaseStream, upsampling: Upsampling, picture: PictureFormat
 ) -> Planes:
     """A frame of `base.deep_base` as what residuals are added to: uint16, 0 to 1023, of `picture`'s
     size. A base of 8 bits counts four times, after upsampling at its own depth."""
-    if upsampling is not Upsampling.NONE:
-        deep = PictureFormat(picture.width, picture.height, stream.bit_depth)
-        planes = upsample(planes, upsampling, deep, pool)
+    planes = _at_own_depth(planes, stream, upsampling, picture)
     if stream.bit_depth == 10:
         return planes
     y, u, v = (np.left_shift(plane, 2, dtype=np.uint16) for plane in planes)
@@ -216,28 +235,32 @@ def full_size(
 def add_residual(base: Planes, residual: NDArray[np.uint8], picture: PictureFormat) -> Planes:
     """The mended frame, read-only: clip(base + residual - 128) at the video's depth.
 
-    `base` is `full_size`'s, `residual` [1, 24, h, w] in quarters of a grey level of 8 bits. Sums
-    are clipped to 0 to 1023; for a video of 8 bits they become min(255, (sum + 2) >> 2).
+    `base` is `full_size`'s, or of 8 bits, which count four times; `residual` [1, 24, h, w] is in
+    quarters of a grey level of 8 bits. Sums are clipped to 0 to 1023; for a video of 8 bits they
+    become min(255, (sum + 2) >> 2).
     """
     y, u, v = (
-        _summed(plane, change, picture.bit_depth)
+        with_residual(plane, change, picture.bit_depth)
         for plane, change in zip(base, unpack(residual, picture), strict=True)
     )
     return frozen((y, u, v))
 
 
 def unmended(
-    planes: Planes,
-    stream: BaseStream,
-    upsampling: Upsampling,
-    picture: PictureFormat,
-    *,
-    pool: Executor | None = None,
+    planes: Planes, stream: BaseStream, upsampling: Upsampling, picture: PictureFormat
 ) -> Planes:
     """A frame of `base.deep_base` as `classical` gives it."""
     if upsampling is not Upsampling.NONE:
-        return upsample(planes, upsampling, picture, pool)
+        return upsample(planes, upsampling, picture)
     return planes if picture.bit_depth == stream.bit_depth else round_to_8_bit(planes)
+
+
+def _at_own_depth(
+    planes: Planes, stream: BaseStream, upsampling: Upsampling, picture: PictureFormat
+) -> Planes:
+    if upsampling is Upsampling.NONE:
+        return planes
+    return upsample(planes, upsampling, replace(picture, bit_depth=stream.bit_depth))
 
 
 def _adaptation(network: Network, code: SceneCode | None) -> dict[str, NDArray[np.uint8]]:
@@ -255,16 +278,3 @@ def _adaptation(network: Network, code: SceneCode | None) -> dict[str, NDArray[n
 
 def _eight_bit(planes: Planes, stream: BaseStream) -> Planes:
     return planes if stream.bit_depth == 8 else round_to_8_bit(planes)
-
-
-def _summed(base: Plane, residual: Plane, bit_depth: int) -> Plane:
-    # The zero stays in until the end, so that nothing goes below 0 in unsigned samples.
-    raised: NDArray[np.uint16] = np.add(base, residual, dtype=np.uint16)
-    np.clip(raised, _RESIDUAL_ZERO, _RESIDUAL_ZERO + _TEN_BIT_TOP, out=raised)
-    if bit_depth == 10:
-        raised -= np.uint16(_RESIDUAL_ZERO)
-        return raised
-    raised -= np.uint16(_RESIDUAL_ZERO - 2)
-    raised >>= np.uint16(2)
-    np.minimum(raised, 255, out=raised)
-    return raised.astype(np.uint8)

@@ -16,7 +16,8 @@ class Habits:
     `ranges` False sends the whole, whatever was asked for. `failures` are statuses that the next
     requests get. `cuts` are how many bytes of their bodies the next answers send before the
     connection breaks; a negative one breaks it before any answer. After `stall_after` bytes of a
-    body it sends nothing more until `go_on` is set. `requests` and `sent` count.
+    body it sends nothing more until `go_on` is set. `lies` stand in for headers of its answers, and
+    `surplus` follows every body. `requests` and `sent` count.
     """
 
     data: bytes
@@ -29,6 +30,8 @@ class Habits:
     stall_after: int | None = None
     go_on: threading.Event = field(default_factory=threading.Event)
     stalls: threading.Event = field(default_factory=threading.Event)
+    lies: dict[str, str] = field(default_factory=dict)
+    surplus: bytes = b""
     requests: list[str | None] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     sent: int = 0
@@ -100,12 +103,15 @@ def _head(handler: BaseHTTPRequestHandler, habits: Habits, span: str | None) -> 
         body = body[int(start) : int(last) + 1]
         handler.send_response(206)
         end = int(start) + len(body) - 1
-        handler.send_header("Content-Range", f"bytes {start}-{end}/{total}")
+        span = habits.lies.get("Content-Range", f"bytes {start}-{end}/{total}")
+        handler.send_header("Content-Range", span)
     else:
         handler.send_response(200)
     handler.send_header("ETag", habits.tag)
+    body += habits.surplus
     if habits.length:
-        handler.send_header("Content-Length", str(len(body)))
+        length = habits.lies.get("Content-Length", str(len(body)))
+        handler.send_header("Content-Length", length)
     handler.end_headers()
     return body
 

@@ -76,30 +76,44 @@ def _split_fields(data: bytes) -> list[tuple[int, bytes]] | None:
     return fields
 
 
-def inside_fields(rng: np.random.Generator, data: bytes) -> bytes:
+def any_raw(rng: np.random.Generator, data: bytes) -> bytes:
+    """One of `RAW`."""
+    return RAW[int(rng.integers(len(RAW)))](rng, data)
+
+
+def inside_fields(rng: np.random.Generator, data: bytes, mutate_value: Mutation = any_raw) -> bytes:
     """A mutation of one field's value, at any depth, all lengths around it repaired."""
     fields = _split_fields(data)
     if not fields or rng.random() < 0.1:
-        return RAW[int(rng.integers(len(RAW)))](rng, data)
+        return mutate_value(rng, data)
     sizes = np.array([1 + len(value) for _, value in fields]) ** 0.5
     chosen = int(rng.choice(len(fields), p=sizes / sizes.sum()))
-    fields[chosen] = (fields[chosen][0], inside_fields(rng, fields[chosen][1]))
+    fields[chosen] = (fields[chosen][0], inside_fields(rng, fields[chosen][1], mutate_value))
     return b"".join(struct.pack("<HI", field, len(value)) + value for field, value in fields)
 
 
 def _split_records(data: bytes) -> list[tuple[bytes, bytes]]:
     file = RecordFile(io.BytesIO(data))
     records = [record for record in file.walk(0) if isinstance(record, Record)]
-    return [(record.kind, file.payload(record, len(data))) for record in records]
+    return [(each.kind, file.read_at(each.payload_offset, each.length)) for each in records]
 
 
-def repaired(rng: np.random.Generator, data: bytes) -> bytes:
-    """A mutation inside one record, every checksum right; half of them without an index."""
+def repaired(rng: np.random.Generator, data: bytes, mutate_value: Mutation = any_raw) -> bytes:
+    """A mutation inside one record, every checksum right; half of them without an index.
+
+    What has no whole record is mutated as it is.
+    """
     records = _split_records(data)
+    if not records:
+        return mutate_value(rng, data)
     chunks = [number for number, (kind, _) in enumerate(records) if kind == CHNK]
-    chosen = int(rng.choice(chunks) if rng.random() < 0.6 else rng.integers(len(records)))
-    mutate = inside_fields if rng.random() < 0.8 else RAW[int(rng.integers(len(RAW)))]
-    records[chosen] = (records[chosen][0], mutate(rng, records[chosen][1]))
+    in_chunk = bool(chunks) and rng.random() < 0.6
+    chosen = int(rng.choice(chunks) if in_chunk else rng.integers(len(records)))
+    kind, payload = records[chosen]
+    if rng.random() < 0.8:
+        records[chosen] = kind, inside_fields(rng, payload, mutate_value)
+    else:
+        records[chosen] = kind, mutate_value(rng, payload)
     with_index = rng.random() < 0.5
     out = io.BytesIO()
     for kind, payload in records:

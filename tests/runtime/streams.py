@@ -73,9 +73,11 @@ def code_base(
     return encoder_for(codec).encode(planes, settings)
 
 
-def classical(planes: Sequence[Planes], picture: PictureFormat, codec: Codec = Codec.H264) -> Scene:
+def classical(
+    planes: Sequence[Planes], picture: PictureFormat, codec: Codec = Codec.H264, crf: int = 30
+) -> Scene:
     """A scene in a standard codec."""
-    body = ClassicalBody(code_base(planes, picture, codec))
+    body = ClassicalBody(code_base(planes, picture, codec, crf))
     return Scene(body, len(planes), StrategyId.CLASSICAL)
 
 

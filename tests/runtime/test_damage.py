@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import io
-import struct
 import tracemalloc
 from collections import Counter
-from collections.abc import Callable
-from zlib import crc32
 
 import numpy as np
 import pytest
-from edgecodec.runtime.container import Limits, Reader, StrategyId
+from edgecodec.runtime.container import Limits, Reader
+from edgecodec.runtime.demux import Demuxer, Window
 from edgecodec.runtime.errors import BitstreamError, UnsupportedError
-from edgecodec.runtime.fields import pack_fields, pack_signed, pack_unsigned
 from edgecodec.runtime.header import pack_header
 from edgecodec.runtime.payloads import LatentBody, parse_body
-from edgecodec.runtime.records import AUXD, CHNK, HEAD, INDX, NETW, SYNC, pack_footer, write_record
+from edgecodec.runtime.records import CHNK, HEAD, SYNC, write_record
 from edgecodec.runtime.scale_tables import load_scale_tables
 
-from . import mutations
+from . import bombs, mutations
+from .bombs import declared, sample_head
 from .ecv_samples import decode_latents, open_stream, sample_chunks, sample_header, sample_stream
 
 FUZZ_LIMITS = Limits(max_pixels=1 << 16, max_title_symbols=1 << 20)
@@ -136,88 +134,9 @@ def test_a_record_inside_a_whole_one_is_not_mistaken_for_one() -> None:
     assert first not in [damage.offset for damage in reader.damage]
 
 
-HUGE = 1 << 40
-CHUNK_FIELDS = [(0x8001, b"\x04"), (0x8002, b"\x00\x00")]
-LONG_TIMELINE = pack_signed(0) + pack_unsigned(1, HUGE)
-
-
-def record(kind: bytes, fields: list[tuple[int, bytes]]) -> bytes:
-    file = io.BytesIO()
-    write_record(file, kind, pack_fields(fields))
-    return file.getvalue()
-
-
-def sample_head() -> bytes:
-    file = io.BytesIO()
-    write_record(file, HEAD, pack_header(sample_header()))
-    return file.getvalue()
-
-
-def declared(kind: bytes, length: int) -> bytes:
-    """A record whose header, checksum and all, declares `length` bytes that are not there."""
-    head = SYNC + kind + struct.pack("<I", length)
-    return head + struct.pack("<I", crc32(head)) + b"few bytes"
-
-
-def picture(width: int, height: int) -> bytes:
-    rate = pack_unsigned(25, 1)
-    size = pack_unsigned(width, height, 8)
-    return record(HEAD, [(0x8001, b"\x01"), (0x8002, size), (0x8003, rate), (0x0004, rate)])
-
-
-def chunk_of(body: list[tuple[int, bytes]], strategy: int) -> bytes:
-    fields = [(0x8001, pack_unsigned(strategy)), (0x8002, b"\0\0"), (0x8003, pack_signed(0))]
-    return sample_head() + record(CHNK, [*fields, (0x8004, pack_fields(body))])
-
-
-def index_of(entries: bytes) -> bytes:
-    head = sample_head()
-    return head + record(INDX, [(0x8001, entries)]) + pack_footer(len(head))
-
-
-def base_of(fields: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
-    size = pack_unsigned(96, 80, 8, 100)
-    return [(0x8001, pack_fields([(0x8001, b"\x01"), (0x8002, size), *fields]))]
-
-
-def title_of(tensors: bytes) -> bytes:
-    file = io.BytesIO()
-    write_record(file, HEAD, pack_header(sample_header(titles=1)))
-    data = bytes(8) + tensors + bytes(4)
-    return file.getvalue() + record(NETW, [(0x8001, b"\0"), (0x8002, data)])
-
-
-BOMBS: dict[str, Callable[[], bytes]] = {
-    "header length": lambda: declared(HEAD, 0xFFFFFFF0),
-    "picture": lambda: picture(2**31 - 1, 2**31 - 1),
-    "chunk length": lambda: sample_head() + declared(CHNK, 0xFFFFFFF0),
-    "field length": lambda: sample_head() + record(CHNK, [])[:-8] + struct.pack("<HI", 1, 1 << 31),
-    "timeline": lambda: sample_head() + record(CHNK, [*CHUNK_FIELDS, (0x8003, LONG_TIMELINE)]),
-    "titles": lambda: title_of(pack_unsigned(HUGE)),
-    "title symbols": lambda: title_of(pack_unsigned(1, HUGE) + b"\0\1"),
-    "title symbols of zero": lambda: title_of(pack_unsigned(1, 1 << 20 | 1) + b"\0\0"),
-    "index": lambda: index_of(pack_unsigned(HUGE)),
-    "packets": lambda: sample_head() + record(AUXD, [(0x8001, pack_unsigned(HUGE)), (0x8002, b"")]),
-    "base timeline": lambda: chunk_of(base_of([(0x8004, LONG_TIMELINE)]), StrategyId.CLASSICAL),
-    "base packet": lambda: chunk_of(
-        base_of([(0x8004, pack_signed(0)), (0x8005, pack_unsigned(HUGE + 1, 0)), (0x8006, b"")]),
-        StrategyId.CLASSICAL,
-    ),
-    "latent packet": lambda: chunk_of(
-        [
-            (0x8001, bytes(8)),
-            (0x8002, bytes(48)),
-            (0x8003, pack_unsigned(0, 0, HUGE)),
-            (0x8004, b""),
-        ],
-        StrategyId.SEMANTIC_LATENT,
-    ),
-}
-
-
-@pytest.mark.parametrize("name", BOMBS)
+@pytest.mark.parametrize("name", bombs.SMALL)
 def test_enormous_declared_sizes_allocate_little(name: str) -> None:
-    data = BOMBS[name]()
+    data = bombs.SMALL[name]()
     load_scale_tables()
     tracemalloc.start()
     try:
@@ -247,3 +166,31 @@ def test_records_that_claim_each_other_are_read_in_linear_time() -> None:
     assert reader.index == ()
     assert any("inside each other" in damage.what for damage in reader.damage)
     assert file.bytes_read < 20 * len(file.getvalue())
+
+
+@pytest.mark.parametrize("piece", [1000, 1 << 16])
+def test_pieces_of_records_that_claim_each_other_are_read_in_linear_time(
+    monkeypatch: pytest.MonkeyPatch, piece: int
+) -> None:
+    read: list[int] = []
+
+    def counted(window: Window, offset: int, size: int) -> bytes:
+        data = read_at(window, offset, size)
+        read.append(len(data))
+        return data
+
+    read_at = Window.read_at
+    monkeypatch.setattr(Window, "read_at", counted)
+    count = 20_000
+    nested = b"".join(declared(CHNK, 25 * (count - n))[:25] for n in range(count))
+    data = sample_head() + nested + bytes(2000)
+    demuxer = Demuxer()
+    for at in range(0, len(data), piece):
+        demuxer.send(data[at : at + piece])
+        while demuxer.next_event() is not None:
+            pass
+    demuxer.finish()
+    while demuxer.next_event() is not None:
+        pass
+    assert any("inside each other" in damage.what for damage in demuxer.damage)
+    assert sum(read) < 20 * len(data)

@@ -280,6 +280,43 @@ def test_closing_a_video_ends_its_wait_for_a_server(silent: bytes) -> None:
     assert outcome == ["the video is closed"]
 
 
+@pytest.mark.parametrize("length", ["200M", "-5", "9" * 5000])
+def test_a_length_that_is_none_counts_as_unknown(length: str) -> None:
+    habits = Habits(LARGE[:1000], ranges=False, lies={"Content-Length": length})
+    with serving(habits) as url, HttpFile(url) as file:
+        assert not file.seekable()
+        assert file.read(5) == LARGE[:5]
+
+
+@pytest.mark.parametrize("span", ["bytes 0-9/" + "9" * 5000, "bytes 0-9/1e9", "bytes -/"])
+def test_a_range_that_is_none_makes_it_flow(span: str) -> None:
+    habits = Habits(LARGE[:1000], lies={"Content-Range": span})
+    with serving(habits) as url, HttpFile(url) as file:
+        assert not file.seekable()
+
+
+def test_a_first_range_from_elsewhere_is_refused() -> None:
+    habits = Habits(LARGE[:1000], lies={"Content-Range": "bytes 7-999/1000"})
+    with serving(habits) as url, pytest.raises(OSError, match="byte 0 was asked for"):
+        HttpFile(url)
+
+
+def test_more_than_was_asked_for_is_not_taken() -> None:
+    """Neither into memory nor for the bytes that follow."""
+    habits = Habits(LARGE, surplus=bytes(1 << 20))
+    with serving(habits) as url, HttpFile(url) as file:
+        assert file.read(100_000) == LARGE[:100_000]
+        file.seek(150_000)
+        assert file.read(150_000) == LARGE[150_000:]
+        assert sum(map(len, file._blocks.values())) <= len(LARGE)
+
+
+@pytest.mark.parametrize("target", ["http://[", "http://[::1/x", "http://\xff\xff/"])
+def test_a_redirect_to_no_address_is_an_error_of_the_connection(target: str) -> None:
+    with serving(Habits(LARGE, redirect=target)) as url, pytest.raises(OSError, match="http"):
+        HttpFile(url)
+
+
 def test_headers_go_into_every_request(silent: bytes) -> None:
     habits = Habits(silent)
     with (

@@ -40,6 +40,35 @@ def test_unpack_inverts_pack(width: int, height: int, packing: tuple[int, int | 
 
 
 @relaxed
+@given(SIDES, SIDES, st.sampled_from([(2, None), (4, None), (4, 16), (8, None), (8, 16)]))
+def test_the_layout_in_memory_changes_no_value(
+    width: int, height: int, packing: tuple[int, int | None]
+) -> None:
+    picture = PictureFormat(width, height)
+    planes = noise(picture)
+    block, multiple = packing
+    plain = pack(planes, block, multiple)
+    by_places = pack(planes, block, multiple, channels_last=True)
+    assert plain.flags.c_contiguous
+    assert by_places.transpose(0, 2, 3, 1).flags.c_contiguous
+    np.testing.assert_array_equal(by_places, plain)
+    for packed in (plain, by_places):
+        for got, given_ in zip(unpack(packed, picture), planes, strict=True):
+            np.testing.assert_array_equal(got, given_)
+
+
+def test_rows_may_lie_apart_in_memory_and_samples_too() -> None:
+    picture = PictureFormat(24, 16)
+    y, u, v = noise(PictureFormat(30, 20))
+    apart = y[:16, :24], u[:8, :12], v[:8, :12]
+    strewn = y[:16, 1:25].repeat(2, 1)[:, ::2], u[:8, ::-1][:, :12], v[:8, ::-1][:, :12]
+    for planes in (apart, strewn):
+        packed = pack(planes, 4, channels_last=True)
+        for got, given_ in zip(unpack(packed, picture), planes, strict=True):
+            np.testing.assert_array_equal(got, given_)
+
+
+@relaxed
 @given(SIDES, SIDES, st.integers(1, 64))
 def test_a_padded_size_is_the_smallest_multiple(width: int, height: int, multiple: int) -> None:
     for side, padded in zip((width, height), padded_size(width, height, multiple), strict=True):

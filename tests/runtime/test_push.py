@@ -20,12 +20,21 @@ from edgecodec.runtime import (
     PushDecoder,
     UnsupportedError,
 )
+from edgecodec.runtime.auxiliary import pack_aux_packets
 from edgecodec.runtime.collect import PlacedChunk
 from edgecodec.runtime.container import Chunk, Reader
-from edgecodec.runtime.demux import SPARE_BYTES, Demuxer
+from edgecodec.runtime.demux import PACKETS_AT_ONCE, SPARE_BYTES, Demuxer
 from edgecodec.runtime.errors import EdgecodecError
 from edgecodec.runtime.frames import Planes
-from edgecodec.runtime.records import CHNK, SYNC, RecordFile, write_record
+from edgecodec.runtime.records import (
+    AUXD,
+    CHNK,
+    INDX,
+    SYNC,
+    RecordFile,
+    pack_footer,
+    write_record,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -192,6 +201,68 @@ def test_damage_is_what_a_file_without_an_index_shows(
     mutate = mutations.repaired if repaired else mutations.RAW[seed % len(mutations.RAW)]
     mutated = mutate(random, data)
     assert by_push(mutated, forever(*sizes)) == by_pull(mutated)
+
+
+def index_record(payload: bytes) -> bytes:
+    file = io.BytesIO()
+    write_record(file, INDX, payload)
+    return file.getvalue()
+
+
+def test_only_an_index_that_ends_at_the_footer_counts() -> None:
+    """Of two, whichever the footer names, and whether that one is broken."""
+    data = without_index(sample_stream())
+    good = RecordFile(io.BytesIO(sample_stream())).record_at(len(data))
+    assert good is not None
+    whole = sample_stream()[good.payload_offset :][: good.length]
+    broken = index_record(whole + b"?")
+    second = len(data) + len(broken)
+    for first_index, named in ((broken, len(data)), (index_record(whole), len(data))):
+        stream = data + first_index + index_record(whole) + pack_footer(named)
+        pulled = by_pull(stream)
+        assert by_push(stream, forever(50)) == pulled
+        assert not isinstance(pulled, str)
+        assert ["no index" in what for _, _, what in pulled[2]] == [True]
+    stream = data + broken + index_record(whole) + pack_footer(second)
+    assert by_push(stream, forever(50))[2] == by_pull(stream)[2] == []
+    # And a broken one that is where it should be is named.
+    stream = data + index_record(whole) + broken + pack_footer(len(data) + good.size)
+    pulled = by_pull(stream)
+    assert by_push(stream, forever(50)) == pulled
+    assert [offset for offset, _, _ in pulled[2]] == [len(data) + good.size]  # type: ignore[misc]
+
+
+def test_records_inside_each_other_are_passed_over_alike_before_the_end_is_known() -> None:
+    """How many are read before they count as hostile does not depend on what has yet to come."""
+    data = without_index(sample_stream())
+    head_end = RecordFile(io.BytesIO(data)).record_at(0).end  # type: ignore[union-attr]
+    count = 30
+    heads = [b"".join((SYNC, b"NOTE", (500 - 16 * n).to_bytes(4, "little"))) for n in range(count)]
+    nested = b"".join(head + crc32(head).to_bytes(4, "little") for head in heads) + bytes(60)
+    for place in (0, 5000):
+        stream = data[:head_end] + bytes(place) + nested + data[head_end:] + bytes(place)
+        pulled = by_pull(stream)
+        assert by_push(stream, forever(16)) == pulled
+        assert any("inside each other" in what for _, _, what in pulled[2]) == (not place)  # type: ignore[union-attr]
+
+
+def test_packets_of_no_bytes_wait_as_they_came() -> None:
+    """They would take dozens of times the memory of what was sent."""
+    packets = [AuxPacket(1, n, n, 1000, True, b"") for n in range(4096)]
+    file = io.BytesIO()
+    write_record(file, AUXD, pack_aux_packets(packets))
+    head = without_index(sample_stream())
+    demuxer = Demuxer(keep_packets=True)
+    demuxer.send(head + file.getvalue() * 20)
+    demuxer.finish()
+    while demuxer.next_event() is not None:
+        pass
+    assert demuxer.buffered > 20 * 0.9 * len(file.getvalue())
+    taken = [len(demuxer.take_packets()) for _ in range(3)]
+    assert PACKETS_AT_ONCE <= taken[0] < PACKETS_AT_ONCE + 4096
+    assert sum(taken) == 28 + 20 * 4096
+    assert taken[2] == 0
+    assert demuxer.buffered < 100
 
 
 def test_a_whole_stream_has_no_damage_in_pieces_either() -> None:

@@ -1,0 +1,134 @@
+"""Whole scenes of every strategy, through FFmpeg's decoders; networks are stood in for."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+from edgecodec.runtime.chunks import Chunk, StrategyId
+from edgecodec.runtime.container import Reader
+from edgecodec.runtime.errors import EdgecodecError
+from edgecodec.runtime.fields import Limits
+from edgecodec.runtime.frames import PictureFormat
+from edgecodec.runtime.models import ModelEntry, find_model, packaged_models, read_models
+from edgecodec.runtime.payloads import HybridBody, LatentBody, pack_body, parse_body
+from edgecodec.runtime.scenes import SceneContext, decode_scene
+from edgecodec.runtime.template import Template, read_template, titled
+from edgecodec.runtime.title import TitleWeights
+from numpy.typing import NDArray
+
+from ..runtime import mutations
+from ..runtime.golden_streams import DEEP, GOLDEN, SMALL
+from .harness import Harness
+
+LIMITS = Limits(max_pixels=1 << 14, max_symbols_per_frame=1 << 14, max_frames_held=3)
+_FORMATS = (SMALL, DEEP)
+_MOST_FRAMES = 12
+
+
+class _Network:
+    """Stands in for `Network`: gives grey of the right shape, whatever it is asked."""
+
+    channels_last = True
+
+    def __init__(self, entry: ModelEntry) -> None:
+        self.entry = entry
+
+    def run(self, inputs: Mapping[str, NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
+        for port in self.entry.inputs:
+            given = inputs[port.name]
+            assert given.dtype == np.uint8
+            assert len(given.shape) == 4
+            pairs = zip(given.shape, port.shape, strict=True)
+            assert all(side == wanted for side, wanted in pairs if wanted is not None)
+        first = self.entry.inputs[0]
+        height, width = (side * first.stride for side in inputs[first.name].shape[2:])
+        return [
+            np.full(
+                (1, port.shape[1] or 1, height // port.stride, width // port.stride), 128, np.uint8
+            )
+            for port in self.entry.outputs
+        ]
+
+
+class _Networks:
+    """Stands in for `NetworkPool`."""
+
+    def network(self, model_id: str, title: TitleWeights | None = None) -> _Network:
+        entry = find_model(model_id, [_folder()])
+        if title is not None:
+            titled(_template(entry.name), title)
+        return _Network(entry)
+
+
+@cache
+def _folder():  # type: ignore[no-untyped-def]
+    return read_models(packaged_models("nano"))
+
+
+@cache
+def _template(name: str) -> Template:
+    return read_template(_folder().network(name))
+
+
+@cache
+def _titles() -> Mapping[int, TitleWeights]:
+    stream = (GOLDEN / "strategies_1.ecv").read_bytes()
+    return Reader(io.BytesIO(stream)).titles
+
+
+def run(data: bytes) -> str:
+    """A byte of strategy, one of frames and depth, one of the first frame, then a body."""
+    if len(data) < 3:
+        return "empty"
+    strategy = StrategyId(1 + data[0] % len(StrategyId))
+    frames, first = 1 + (data[1] & 127) % _MOST_FRAMES, data[2]
+    picture: PictureFormat = _FORMATS[data[1] >> 7]
+    first %= frames
+    context = SceneContext(picture, _Networks(), 1, LIMITS, _titles())  # type: ignore[arg-type]
+    chunk = Chunk(0, 0, strategy, tuple(range(frames)), data[3:])
+    name = strategy.name.lower()
+    count = first
+    try:
+        for planes in decode_scene(chunk, context, first=first):
+            assert planes[0].shape == (picture.height, picture.width)
+            assert planes[1].shape == planes[2].shape == picture.chroma_shape
+            assert not any(plane.flags.writeable for plane in planes)
+            count += 1
+    except EdgecodecError as error:
+        return f"{name} {type(error).__name__}"
+    assert count == frames
+    return f"{name} played"
+
+
+def seeds() -> Iterator[bytes]:
+    """The golden streams' bodies, from their first frames and from later ones."""
+    for depth, stream in enumerate(("strategies_1", "codecs_1")):
+        reader = Reader(io.BytesIO((GOLDEN / f"{stream}.ecv").read_bytes()))
+        for entry in reader.index:
+            chunk = reader.chunk(entry)
+            if len(chunk.body) > _MOST_BYTES - 3:
+                continue
+            for first in (0, entry.frames - 1):
+                tag = bytes([chunk.strategy - 1, entry.frames - 1 | depth << 7, first])
+                yield tag + chunk.body
+            body = parse_body(chunk.strategy, chunk.body, entry.frames)
+            tag = bytes([chunk.strategy - 1, entry.frames - 1 | depth << 7, 0])
+            if isinstance(body, HybridBody):
+                yield tag + pack_body(replace(body, planes=(True, False, True), title=0))
+            if isinstance(body, LatentBody):
+                yield bytes([tag[0], tag[1] | 1 << 7, 0]) + chunk.body  # too deep
+
+
+def mutate(random: np.random.Generator, data: bytes, mutate_value: mutations.Mutation) -> bytes:
+    """Mostly one value in the fields, with the lengths around it mended."""
+    if len(data) < 4 or random.random() < 0.1:
+        return mutate_value(random, data)
+    return data[:3] + mutations.inside_fields(random, data[3:], mutate_value)
+
+
+_MOST_BYTES = 6000
+HARNESS = Harness(run, seeds, _MOST_BYTES, mutate)
