@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 from edgecodec.cli.app import app
+from edgecodec.export import ExportOptions, export_networks
+from edgecodec.export.quantization.recipe import Arithmetic
 from edgecodec.runtime.frames import PictureFormat, Planes
+from edgecodec.runtime.models import MANIFEST, packaged_models, read_models
 from typer.testing import CliRunner
 
 from ..runtime.streams import PYRAMID, classical, latents, stream_of
@@ -20,17 +23,46 @@ PICTURE = PictureFormat(192, 128)
 def latent_stream(
     tmp_path_factory: pytest.TempPathFactory, draw_planes: Callable[..., tuple[Planes, ...]]
 ) -> Path:
-    """Two scenes, one in latents for the installed networks, which round as each level likes."""
+    """Two scenes, one in latents for the installed networks."""
     scenes = [latents(PICTURE, PYRAMID, seed=1), classical(draw_planes(PICTURE, 2), PICTURE)]
     path = tmp_path_factory.mktemp("certify") / "latents.ecv"
     path.write_bytes(stream_of(scenes, PICTURE))
     return path
 
 
-def test_the_table_joins_what_agrees_and_ends_with_a_verdict(
+@pytest.fixture(scope="module")
+def fast_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The networks of latents in fast arithmetic, which rounds as each level likes, in the place of
+    the installed ones."""
+    folder = tmp_path_factory.mktemp("fast") / "models"
+    names = ("iframe_decoder", "generator_p", "generator_b")
+    options = ExportOptions(
+        folder, networks=names, arithmetic=Arithmetic.FAST, simplify=False, max_drop_db=None
+    )
+    export_networks(options)
+    installed = read_models(packaged_models("nano"))
+    manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
+    for network in manifest["networks"]:
+        network["model_id"] = installed.network(network["name"]).model_id
+    (folder / MANIFEST).write_text(json.dumps(manifest), "utf-8")
+    return folder
+
+
+def test_the_networks_that_ship_agree_on_every_level(
     runner: CliRunner, latent_stream: Path
 ) -> None:
+    arguments = ["certify", str(latent_stream), "--provider", "cpu", "--require", "exact"]
+    result = runner.invoke(app, arguments)
+    assert result.exit_code == 0, result.stderr
+    told = "i_frame_interpolation: symbols identical on 12 of 12 sessions, pixels on 12"
+    assert any(line.startswith(told) for line in result.stdout.splitlines())
+
+
+def test_the_table_joins_what_agrees_and_ends_with_a_verdict(
+    runner: CliRunner, latent_stream: Path, fast_models: Path
+) -> None:
     arguments = ["certify", str(latent_stream), "--provider", "cpu", "--frames", "2"]
+    arguments += ["--models", str(fast_models)]
     result = runner.invoke(app, arguments)
     assert result.exit_code == 0, result.stderr
     lines = result.stdout.splitlines()
@@ -47,9 +79,10 @@ def test_the_table_joins_what_agrees_and_ends_with_a_verdict(
 
 
 def test_json_is_one_document_and_a_failed_gate_exits_with_4(
-    runner: CliRunner, latent_stream: Path
+    runner: CliRunner, latent_stream: Path, fast_models: Path
 ) -> None:
     arguments = ["certify", str(latent_stream), "--provider", "cpu", "--require", "exact", "--json"]
+    arguments += ["--models", str(fast_models)]
     result = runner.invoke(app, arguments)
     assert result.exit_code == 4
     assert "i_frame_interpolation: other pixels on 6 of 12" in result.stderr
