@@ -203,10 +203,16 @@ def _replay_scene(
         feeds_references=isinstance(body, LatentBody),
         frames=count,
         samples=samples,
-        symbols=tuple(pool.heard),
+        symbols=tuple(pool.heard[: _runs(body, count)]),
         pixels_sha256=state.hexdigest(),
         differences=tuple(differences),
     )
+
+
+def _runs(body: Body, count: int) -> int | None:
+    """How many runs of networks the first frames took; None: all that were heard. Frames that are
+    mended are made ahead, so more runs than the frames took may have been."""
+    return sum(body.enhanced[:count]) if isinstance(body, HybridBody) else None
 
 
 def _frames_to_decode(

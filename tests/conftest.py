@@ -120,6 +120,17 @@ def clip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def fast_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of `fast_networks.write_fast_networks`."""
+    # It loads torch, which most tests do without.
+    from .fast_networks import write_fast_networks
+
+    folder = tmp_path_factory.mktemp("fast") / "models"
+    write_fast_networks(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def draw_planes() -> Callable[..., tuple[Planes, ...]]:
     """`draw(format, count, cut_at=None)`."""
     return draw

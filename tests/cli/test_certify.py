@@ -8,10 +8,7 @@ from pathlib import Path
 
 import pytest
 from edgecodec.cli.app import app
-from edgecodec.export import ExportOptions, export_networks
-from edgecodec.export.quantization.recipe import Arithmetic
 from edgecodec.runtime.frames import PictureFormat, Planes
-from edgecodec.runtime.models import MANIFEST, packaged_models, read_models
 from typer.testing import CliRunner
 
 from ..runtime.streams import PYRAMID, classical, latents, stream_of
@@ -28,24 +25,6 @@ def latent_stream(
     path = tmp_path_factory.mktemp("certify") / "latents.ecv"
     path.write_bytes(stream_of(scenes, PICTURE))
     return path
-
-
-@pytest.fixture(scope="module")
-def fast_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The networks of latents in fast arithmetic, which rounds as each level likes, in the place of
-    the installed ones."""
-    folder = tmp_path_factory.mktemp("fast") / "models"
-    names = ("iframe_decoder", "generator_p", "generator_b")
-    options = ExportOptions(
-        folder, networks=names, arithmetic=Arithmetic.FAST, simplify=False, max_drop_db=None
-    )
-    export_networks(options)
-    installed = read_models(packaged_models("nano"))
-    manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
-    for network in manifest["networks"]:
-        network["model_id"] = installed.network(network["name"]).model_id
-    (folder / MANIFEST).write_text(json.dumps(manifest), "utf-8")
-    return folder
 
 
 def test_the_networks_that_ship_agree_on_every_level(

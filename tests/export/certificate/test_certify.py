@@ -46,8 +46,10 @@ def reports(certificate: Certificate, strategy: str) -> dict[tuple[str, str, int
 
 
 @pytest.fixture(scope="module")
-def fast(fast_stream: Path) -> Certificate:
-    options = CertifyOptions(providers=("cpu", "qnn"), socs=TWO_SOCS, simulator_frames=1)
+def fast(fast_stream: Path, fast_models: Path) -> Certificate:
+    options = CertifyOptions(
+        providers=("cpu", "qnn"), socs=TWO_SOCS, models=fast_models, simulator_frames=1
+    )
     return certify(fast_stream, options, silent)
 
 
@@ -95,6 +97,15 @@ def test_only_exact_is_refused_where_later_frames_are_predicted(fast: Certificat
     with pytest.raises(GateError, match=f"{LATENTS}: other pixels on 8 of 14") as raised:
         check_certificate(fast, Requirement.EXACT)
     assert HYBRID not in str(raised.value)
+
+
+def test_the_networks_that_ship_give_the_same_pixels_everywhere(fast_stream: Path) -> None:
+    options = CertifyOptions(providers=("cpu", "qnn"), socs=TWO_SOCS[:1], simulator_frames=2)
+    certificate = certify(fast_stream, options, silent)
+    check_certificate(certificate, Requirement.EXACT)
+    found = reports(certificate, LATENTS)
+    assert len(found) == 13
+    assert all(report.pixels.identical for report in found.values())
 
 
 def test_exact_networks_give_the_same_pixels_everywhere(
