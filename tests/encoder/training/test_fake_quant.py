@@ -15,6 +15,7 @@ from edgecodec.encoder.training.fake_quant import (
 )
 from edgecodec.export import ExportOptions, export_networks
 from edgecodec.export.check import make_probes, run_torch, to_levels
+from edgecodec.export.quantization.recipe import Arithmetic
 from edgecodec.export.sizes import Size
 from edgecodec.runtime.models import read_models
 from edgecodec.runtime.sessions import NetworkPool
@@ -45,6 +46,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
         networks=NAMES,
         weights=weights,
         size=Size(96, 64),
+        arithmetic=Arithmetic.FAST,
         simplify=False,
         max_drop_db=None,
     )

@@ -154,7 +154,7 @@ def test_promoted_layers_come_nearer_to_float(
     plain = Recipe(preset(target))
     promoted = replace(plain, precision=dict.fromkeys(layers(graph), precision))
     int8 = error_steps("iframe_decoder", graph, inputs, plain)
-    assert error_steps("iframe_decoder", graph, inputs, promoted) < 0.9 * int8
+    assert error_steps("iframe_decoder", graph, inputs, promoted) < 0.95 * int8
 
 
 def test_one_16_bit_layer_takes_the_one_before_with_it(floats: Graphs) -> None:
