@@ -123,7 +123,7 @@ def test_without_samples_or_with_broken_weights_there_are_none(
 
 
 GATHER = """
-import resource, sys
+import pathlib, resource, sys
 import numpy as np, onnx
 from edgecodec.decoder.networks import NetworkSpec, PortSpec
 from edgecodec.export.calibration import collect
@@ -139,8 +139,13 @@ def picture():
     return {"x": random.integers(0, 256, (1, 24, 270, 480), dtype=np.uint8)}
 
 def peak():
-    unit = 1 if sys.platform == "darwin" else 1024
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
+    # Linux's ru_maxrss begins at what the parent had; this does not.
+    status = pathlib.Path("/proc/self/status")
+    if status.exists():
+        (line,) = [each for each in status.read_text().splitlines() if each.startswith("VmHWM")]
+        print(int(line.split()[1]) * 1024)
+    else:
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 peak()
 collect(model, spec, [picture()])
@@ -178,7 +183,7 @@ def test_memory_at_1080p_grows_with_neither_layers_nor_samples(
     features = 64 * 270 * 480 * 4
     assert one - before < 5 * features
     assert four - one < 2 * features
-    assert at_once - four > 5 * features
+    assert at_once - four > 6 * features
 
 
 def test_statistics_are_the_same_whatever_the_order(
