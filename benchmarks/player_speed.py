@@ -10,7 +10,8 @@ can ask for. Prints JSON, for each stream:
   samples) and of the player with the same networks in FP32. Runs of the three take turns, so that a
   machine whose speed drifts favours none; ratios are of runs of the same turn;
 - milliseconds of CPU a frame of each stage on its own, in one thread, and of the player as a whole;
-- the most memory that a process took which only played the stream, and one that only imports.
+- the most memory that a process takes which only plays the stream, and one that only imports the
+  player (`player_memory.py`).
 
 `load` is what else kept the machine busy before and after: above 0.5 at the start, the frames a
 second are too low, and only ratios and CPU milliseconds are of use.
@@ -27,6 +28,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import av
@@ -36,6 +38,7 @@ from edgecodec.runtime.base import deep_base, round_to_8_bit
 from edgecodec.runtime.base_stream import BaseStream
 from edgecodec.runtime.container import Limits, Reader
 from edgecodec.runtime.frames import PictureFormat
+from edgecodec.runtime.packing import pack
 from edgecodec.runtime.payloads import ClassicalBody, HybridBody, parse_body
 from edgecodec.runtime.scene_code import identity_code
 from edgecodec.runtime.scenes import (
@@ -43,15 +46,15 @@ from edgecodec.runtime.scenes import (
     add_residual,
     condition_planes,
     decode_scene,
-    packed_frame,
 )
 from edgecodec.runtime.sessions import NetworkPool
 from edgecodec.runtime.upsample import Upsampling
 from float_networks import FloatPool
-from player_streams import SIZES, TestStream, make_streams
+from player_streams import SIZES, SpeedStream, make_streams
 
 # Frames that stages are timed with.
 _SAMPLED = 24
+_MEMORY = Path(__file__).with_name("player_memory.py")
 
 
 @dataclass(frozen=True)
@@ -119,30 +122,35 @@ def stage_costs(path: Path, threads: int) -> dict[str, float]:
         max_pixels=Limits().max_pixels,
     )
     frames = list(bases)[:_SAMPLED]
+    shown = frames
     if scene.base.bit_depth > scene.format.bit_depth:
-        costs["rounding"] = _median_ms([lambda f=f: round_to_8_bit(f) for f in frames])
+        costs["rounding"] = _median_ms([partial(round_to_8_bit, frame) for frame in frames])
+        shown = [round_to_8_bit(frame) for frame in frames]
     if isinstance(scene.body, ClassicalBody):
         return costs
-    plain = Upsampling.NONE
     network = NetworkPool(threads=1).network(scene.body.enhancer)
-    packed = [packed_frame(f, scene.base, plain, channels_last=True) for f in frames]
-    costs["packing"] = _median_ms(
-        [lambda f=f: packed_frame(f, scene.base, plain, channels_last=True) for f in frames]
-    ) - costs.get("rounding", 0.0)
+    in_blocks = partial(pack, block=4, channels_last=True)
+    costs["packing"] = _median_ms([partial(in_blocks, frame) for frame in shown])
+    packed = [in_blocks(frame) for frame in shown]
     channels = network.entry.input("gain").shape[1]
     assert channels is not None
     condition = condition_planes(scene.base, *packed[0].shape[2:])
-    fixed = {"condition": condition, **identity_code(channels).ports()}
     inputs = [
-        {"prev": packed[max(0, t - 1)], "cur": cur, "next": packed[min(t + 1, len(packed) - 1)]}
+        {
+            "prev": packed[max(0, t - 1)],
+            "cur": cur,
+            "next": packed[min(t + 1, len(packed) - 1)],
+            "condition": condition,
+            **identity_code(channels).ports(),
+        }
         for t, cur in enumerate(packed)
     ]
-    residuals = [network.run({**each, **fixed})[0] for each in inputs]
-    costs["network"] = _median_ms([lambda i=each: network.run({**i, **fixed}) for each in inputs])
+    costs["network"] = _median_ms([partial(network.run, each) for each in inputs])
+    residuals = [network.run(each)[0] for each in inputs]
     costs["unpacking and adding"] = _median_ms(
         [
-            lambda f=f, r=r: add_residual(f, r, scene.format)
-            for f, r in zip(frames, residuals, strict=True)
+            partial(add_residual, frame, residual, scene.format)
+            for frame, residual in zip(frames, residuals, strict=True)
         ]
     )
     return costs
@@ -170,7 +178,7 @@ def _fps(work: Callable[[], int]) -> float:
     return frames / (time.perf_counter() - began)
 
 
-def measure(stream: TestStream, threads: int, runs: int) -> dict[str, object]:
+def measure(stream: SpeedStream, threads: int, runs: int) -> dict[str, object]:
     path = stream.path
     players: dict[str, Callable[[], int]] = {
         "player": lambda: play(path, threads),
@@ -219,28 +227,15 @@ def _mbps(path: Path) -> float:
 
 def _spread(values: list[float]) -> dict[str, float]:
     return {
-        "median": round(statistics.median(values), 2),
-        "lowest": round(min(values), 2),
-        "highest": round(max(values), 2),
+        "median": round(statistics.median(values), 3),
+        "lowest": round(min(values), 3),
+        "highest": round(max(values), 3),
     }
 
 
 def _peak_mb(*arguments: str) -> float:
-    """What a process of its own took at most: one that plays, without arguments one that only
-    imports."""
-    command = [sys.executable, __file__, "--only-play", *arguments]
+    command = [sys.executable, str(_MEMORY), *arguments]
     return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-
-
-def _only_play(arguments: list[str]) -> None:
-    if arguments:
-        with runtime.open(arguments[0], threads=int(arguments[1])) as video:
-            for _ in video:
-                pass
-    # Not `getrusage`: its maximum counts what the process was a copy of when it started.
-    status = Path("/proc/self/status").read_text()
-    kilobytes = next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))
-    print(round(int(kilobytes) * 1024 / 1e6, 1))
 
 
 def main() -> None:
@@ -269,7 +264,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--only-play"]:
-        _only_play(sys.argv[2:])
-    else:
-        main()
+    main()

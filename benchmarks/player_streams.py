@@ -25,7 +25,7 @@ _CLIP_QUALITY = "12"  # x264's constant quality: next to lossless
 
 
 @dataclass(frozen=True)
-class TestStream:
+class SpeedStream:
     """A stream of one strategy; `flags` says which frames its network mends: "chosen" by the
     encoder, "all", or "none" where there is no network."""
 
@@ -35,7 +35,7 @@ class TestStream:
     flags: str
 
 
-def make_streams(folder: Path, sizes: list[str], frames: int) -> list[TestStream]:
+def make_streams(folder: Path, sizes: list[str], frames: int) -> list[SpeedStream]:
     """Encodes what `folder` does not have yet."""
     folder.mkdir(parents=True, exist_ok=True)
     streams = []
@@ -55,12 +55,12 @@ def make_streams(folder: Path, sizes: list[str], frames: int) -> list[TestStream
                 )
                 encode(source, path, options)
             if strategy == "classical":
-                streams.append(TestStream(path, size, strategy, "none"))
+                streams.append(SpeedStream(path, size, strategy, "none"))
                 continue
             every = path.with_name(f"{path.stem}-all.ecv")
-            _mend_every_frame(path, every)
-            streams.append(TestStream(path, size, strategy, "chosen"))
-            streams.append(TestStream(every, size, strategy, "all"))
+            mend_every_frame(path, every)
+            streams.append(SpeedStream(path, size, strategy, "chosen"))
+            streams.append(SpeedStream(every, size, strategy, "all"))
     return streams
 
 
@@ -87,7 +87,7 @@ def _source(folder: Path, size: str) -> Path:
     return path
 
 
-def _mend_every_frame(chosen: Path, every: Path) -> None:
+def mend_every_frame(chosen: Path, every: Path) -> None:
     """The stream with all planes of all frames flagged."""
     partial = every.with_suffix(".partial")
     with chosen.open("rb") as file, partial.open("wb") as output:
