@@ -1,6 +1,6 @@
 """How fast the player makes planes in memory, stage by stage, and what memory it takes.
 
-    python benchmarks/player_speed.py --cache FOLDER [--sizes 720p 1080p] [--frames 120] [--runs 5]
+    python benchmarks/player_speed.py --cache FOLDER [--sizes 720p 1080p] [--frames 120] [--turns 5]
 
 Encodes a clip into FOLDER at both sizes, as `classical` and as `hybrid_semantic` of AV1 and tier
 nano, with the frames mended that the encoder chose and with all of them: the most that a stream
@@ -13,8 +13,9 @@ can ask for. Prints JSON, for each stream:
 - the most memory that a process takes which only plays the stream, and one that only imports the
   player (`player_memory.py`).
 
-`load` is what else kept the machine busy before and after: above 0.5 at the start, the frames a
-second are too low, and only ratios and CPU milliseconds are of use.
+A turn counts as quiet if other processes had less than a tenth of a core in each of its runs. Turns
+are made until so many were quiet, but at most `--most-turns`; figures are of the quiet ones, or,
+where there were none, of all, and then the frames a second are too low. Linux only.
 """
 
 from __future__ import annotations
@@ -54,6 +55,8 @@ from player_streams import SIZES, SpeedStream, make_streams
 
 # Frames that stages are timed with.
 _SAMPLED = 24
+# Cores that other processes may have in a quiet turn.
+_QUIET = 0.1
 _MEMORY = Path(__file__).with_name("player_memory.py")
 
 
@@ -172,13 +175,43 @@ def _cpu_ms(work: Callable[[], object], frames: int) -> float:
     return 1e3 * (time.process_time() - began) / frames
 
 
-def _fps(work: Callable[[], int]) -> float:
-    began = time.perf_counter()
+@dataclass(frozen=True)
+class Run:
+    """Frames a second, and how many cores other processes had meanwhile."""
+
+    fps: float
+    others: float
+
+
+def _run(work: Callable[[], int]) -> Run:
+    began, own, all_in_all = time.perf_counter(), time.process_time(), _busy_seconds()
     frames = work()
-    return frames / (time.perf_counter() - began)
+    seconds = time.perf_counter() - began
+    others = _busy_seconds() - all_in_all - (time.process_time() - own)
+    return Run(frames / seconds, others / seconds)
 
 
-def measure(stream: SpeedStream, threads: int, runs: int) -> dict[str, object]:
+def _busy_seconds() -> float:
+    """What all cores together have worked since the machine started."""
+    fields = [int(field) for field in Path("/proc/stat").read_text().split()[1:9]]
+    idle = fields[3] + fields[4]
+    return (sum(fields) - idle) / os.sysconf("SC_CLK_TCK")
+
+
+def _turns(
+    players: dict[str, Callable[[], int]], wanted: int, most: int
+) -> tuple[list[dict[str, Run]], bool]:
+    """The quiet turns, or all if none was; and whether they were quiet."""
+    turns: list[dict[str, Run]] = []
+    quiet: list[dict[str, Run]] = []
+    while len(quiet) < wanted and len(turns) < most:
+        turns.append({name: _run(work) for name, work in players.items()})
+        if max(run.others for run in turns[-1].values()) < _QUIET:
+            quiet.append(turns[-1])
+    return (quiet, True) if quiet else (turns, False)
+
+
+def measure(stream: SpeedStream, threads: int, wanted: int, most: int) -> dict[str, object]:
     path = stream.path
     players: dict[str, Callable[[], int]] = {
         "player": lambda: play(path, threads),
@@ -189,10 +222,7 @@ def measure(stream: SpeedStream, threads: int, runs: int) -> dict[str, object]:
         players["fp32"] = lambda: play_in_fp32(path, threads, floats)
     frames = {name: work() for name, work in players.items()}  # also loads everything
     assert len(set(frames.values())) == 1, frames
-    fps = {name: list[float]() for name in players}
-    for _ in range(runs):
-        for name, work in players.items():
-            fps[name].append(_fps(work))
+    turns, quiet = _turns(players, wanted, most)
     costs = stage_costs(path, threads)
     costs["player, all in all"] = _cpu_ms(lambda: play(path, threads), frames["player"])
     bodies = [scene.body for scene in scenes(path)]
@@ -205,10 +235,13 @@ def measure(stream: SpeedStream, threads: int, runs: int) -> dict[str, object]:
         "mended": mended,
         "base_bits": bodies[0].base.bit_depth,
         "mbps": round(_mbps(path), 2),
-        "fps": {name: _spread(values) for name, values in fps.items()},
+        "turns": len(turns),
+        "quiet": quiet,
+        "others_cores": _spread([run.others for turn in turns for run in turn.values()]),
+        "fps": {name: _spread([turn[name].fps for turn in turns]) for name in players},
         "player_over": {
-            name: _spread([a / b for a, b in zip(fps["player"], values, strict=True)])
-            for name, values in fps.items()
+            name: _spread([turn["player"].fps / turn[name].fps for turn in turns])
+            for name in players
             if name != "player"
         },
         "cpu_ms": {name: round(cost, 2) for name, cost in costs.items()},
@@ -245,17 +278,18 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--sizes", nargs="+", choices=SIZES, default=list(SIZES))
     parser.add_argument("--frames", type=int, default=120)
-    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--turns", type=int, default=5)
+    parser.add_argument("--most-turns", type=int, default=15)
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     streams = make_streams(arguments.cache, arguments.sizes, arguments.frames)
-    load = os.getloadavg()[0]
     report = {
         "threads": arguments.threads,
-        "runs": arguments.runs,
-        "streams": [measure(each, arguments.threads, arguments.runs) for each in streams],
+        "streams": [
+            measure(each, arguments.threads, arguments.turns, arguments.most_turns)
+            for each in streams
+        ],
         "import_peak_mb": _peak_mb(),
-        "load": [round(load, 2), round(os.getloadavg()[0], 2)],
         "hardware": hardware(),
         "versions": versions(),
     }

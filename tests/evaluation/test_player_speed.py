@@ -38,7 +38,7 @@ def test_every_stage_and_every_player_is_measured(
     body = HybridBody(base, ENHANCER.model_id, (True,) * 4)
     path.write_bytes(stream_of([Scene(body, 4, StrategyId.HYBRID_SEMANTIC)], SMALL))
     stream = script.SpeedStream(path, "720p", "hybrid_semantic", "all")
-    measured = script.measure(stream, threads=1, runs=2)
+    measured = script.measure(stream, threads=1, wanted=2, most=3)
     assert (measured["frames"], measured["mended"]) == (4, 4)
     assert set(measured["fps"]) == {"player", "libdav1d", "fp32"}
     assert set(measured["player_over"]) == {"libdav1d", "fp32"}
@@ -46,6 +46,7 @@ def test_every_stage_and_every_player_is_measured(
     assert stages <= set(measured["cpu_ms"])
     for spread in (*measured["fps"].values(), *measured["player_over"].values()):
         assert 0 < spread["lowest"] <= spread["median"] <= spread["highest"]
+    assert 1 <= measured["turns"] <= 3
     assert measured["peak_mb"] > 20
 
 
@@ -54,7 +55,7 @@ def test_classical_streams_have_no_networks_to_measure(
 ) -> None:
     path = tmp_path / "classical.ecv"
     path.write_bytes(stream_of([classical(draw_planes(SMALL, 3), SMALL, Codec.AV1)], SMALL))
-    measured = script.measure(script.SpeedStream(path, "720p", "classical", "none"), 1, 1)
+    measured = script.measure(script.SpeedStream(path, "720p", "classical", "none"), 1, 1, 1)
     assert (measured["frames"], measured["mended"]) == (3, 0)
     assert set(measured["fps"]) == {"player", "libdav1d"}
     assert "network" not in measured["cpu_ms"]
