@@ -23,7 +23,7 @@ ARROWS: dict[str, set[str]] = {
     "export": {"decoder", "runtime"},
     "encoder": {"decoder", "runtime", "export"},
     "evaluation": {"encoder", "runtime"},
-    "orchestrator": {"encoder", "evaluation", "profiles"},
+    "orchestrator": {"runtime", "encoder", "evaluation", "profiles"},
     "cli": {
         "runtime",
         "decoder",
@@ -65,7 +65,21 @@ THIRD_PARTY: dict[str, set[str]] = {
         "rich",
     },
     "evaluation": {"numpy", "av", "cv2", "imageio_ffmpeg", "bjontegaard", "matplotlib", "rich"},
-    "orchestrator": set(),
+    "orchestrator": {
+        "celery",
+        "kombu",
+        "optuna",
+        "boto3",
+        "botocore",
+        "redis",
+        "httpx",
+        "tomli_w",
+        "filelock",
+        "platformdirs",
+        "numpy",
+        "matplotlib",
+        "rich",
+    },
     "cli": {"typer", "rich"},
 }
 PACKAGES = tuple(package for package in ARROWS if (ROOT / package / "__init__.py").exists())
