@@ -41,6 +41,13 @@ _EXTRAS = {
     "cv2": "encoder",
     "bjontegaard": "evaluation",
     "matplotlib": "evaluation",
+    "celery": "orchestrator",
+    "kombu": "orchestrator",
+    "optuna": "orchestrator",
+    "boto3": "orchestrator",
+    "redis": "orchestrator",
+    "httpx": "orchestrator",
+    "tomli_w": "orchestrator",
 }
 
 
@@ -56,6 +63,9 @@ def exit_code(error: BaseException) -> ExitCode:
         FileNotFoundError,
         IsADirectoryError,
         PermissionError,
+        # What a URL does that is served by nobody, or too slowly.
+        ConnectionError,
+        TimeoutError,
     )
     if isinstance(error, KeyboardInterrupt):
         return ExitCode.INTERRUPTED
@@ -65,7 +75,7 @@ def exit_code(error: BaseException) -> ExitCode:
         return ExitCode.BAD_INPUT
     if isinstance(error, errors.GateError):
         return ExitCode.GATE_FAILED
-    if isinstance(error, (errors.ProviderError, errors.DeviceError)):
+    if isinstance(error, (errors.ProviderError, errors.DeviceError, errors.DispatchError)):
         return ExitCode.PROVIDER_MISSING
     return ExitCode.UNEXPECTED
 

@@ -63,7 +63,7 @@ def edgecodec(
     """A neural video codec that is heavy to encode and light to play.
 
     Data goes to stdout, progress and errors to stderr. Exit codes: 0 done, 1 unexpected, 2 usage,
-    3 bad input, 4 a gate failed, 5 provider or device missing, 130 interrupted.
+    3 bad input, 4 a gate failed, 5 provider, device or fleet missing, 130 interrupted.
     """
     if show_version:
         print(f"edgecodec {installed_version()}")

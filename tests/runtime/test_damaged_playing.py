@@ -6,13 +6,15 @@ import io
 import threading
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from edgecodec import runtime
-from edgecodec.runtime import BitstreamError, EdgecodecError, Limits, PictureFormat, video
+from edgecodec.runtime import BitstreamError, EdgecodecError, Limits, PictureFormat, push, video
 from edgecodec.runtime.container import Codec
 from edgecodec.runtime.frames import Planes
+from edgecodec.runtime.payloads import ClassicalBody
 from edgecodec.runtime.records import NETW, RecordFile
 from edgecodec.runtime.scene_code import SceneCode
 from edgecodec.runtime.sessions import NetworkPool
@@ -136,3 +138,23 @@ def test_without_its_title_weights_a_scene_is_played_by_the_generic_network(
         pytest.raises(BitstreamError, match=f"NETW record at byte {second.offset}: its checksum"),
     ):
         next(opened)
+
+
+def test_the_list_of_scenes_that_do_not_decode_is_bounded(
+    draw_planes: Draw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = classical(draw_planes(SMALL, 1), SMALL, Codec.H264)
+    assert isinstance(scene.body, ClassicalBody)
+    packets = tuple(replace(packet, data=b"junk" * 8) for packet in scene.body.base.packets)
+    junk = replace(scene, body=ClassicalBody(replace(scene.body.base, packets=packets)))
+    data = stream_of([junk] * 5, SMALL)
+    for module in (video, push):
+        monkeypatch.setattr(module, "MAX_LISTED_DAMAGE", 3)
+    with runtime.open(io.BytesIO(data), on_damage="skip") as opened:
+        assert list(opened) == []
+        assert len(opened.damage) == 3
+    with runtime.PushDecoder(on_damage="skip") as decoder:
+        decoder.send(data)
+        decoder.finish()
+        assert decoder.receive() is None
+        assert len(decoder.damage) == 3
