@@ -24,7 +24,8 @@ from edgecodec.encoder import Effort, Metric
 from edgecodec.encoder.classify import classify
 from edgecodec.encoder.explore import Exploration
 from edgecodec.encoder.features import features
-from edgecodec.encoder.laboratory import Laboratory, usual_jobs, usual_threads
+from edgecodec.encoder.laboratory import Laboratory
+from edgecodec.encoder.local_bench import local_bench, usual_jobs, usual_threads
 from edgecodec.encoder.media import open_source
 from edgecodec.encoder.passes import ScenePasses
 from edgecodec.encoder.scene_file import SceneFile
@@ -115,7 +116,7 @@ def measure(clip: Path, options: argparse.Namespace, folder: Path) -> Row:
     possible = ways(STRATEGIES, tuple(Codec), Effort(options.effort), "nano", "cpu", picture)
     store = TrialStore(options.cache or folder / "trials")
     jobs = usual_jobs()
-    with Laboratory(store, jobs, usual_threads(jobs), Metric.PSNR) as laboratory:
+    with Laboratory(store, local_bench(jobs, usual_threads(jobs)), Metric.PSNR) as laboratory:
         passes = ScenePasses(clip, folder, jobs, options.frames)
         found = passes.each(
             lambda scene: search(scene, laboratory, possible),

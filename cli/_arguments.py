@@ -82,11 +82,14 @@ def _listed(text: str, known: tuple[str, ...], option: str) -> tuple[str, ...]:
 
 def check_page(page: Path | None) -> None:
     """Refuse a page that cannot be written, before there is anything to write on it."""
-    if page is None:
-        return
-    if page.is_dir() or not page.parent.is_dir():
-        what = "is a folder: name a file" if page.is_dir() else "lies in no folder"
-        raise typer.BadParameter(f"{page} {what}", param_hint="'--html'")
+    check_file(page, "'--html'")
+
+
+def check_file(file: Path | None, option: str) -> None:
+    """Refuse a file that cannot be written, before there is anything to write into it."""
+    if file is not None and (file.is_dir() or not file.parent.is_dir()):
+        what = "is a folder: name a file" if file.is_dir() else "lies in no folder"
+        raise typer.BadParameter(f"{file} {what}", param_hint=option)
 
 
 def check_output(output: Path, source: Path, *, overwrite: bool) -> None:

@@ -18,9 +18,11 @@ from .devices import devices
 from .doctor import doctor
 from .encode import encode
 from .evaluate import evaluate
+from .experiments import experiments
 from .export import export
 from .info import info
 from .profile import profile
+from .worker import worker
 
 
 class ReportingGroup(TyperGroup):
@@ -81,5 +83,6 @@ def installed_version() -> str:
         return "unknown (not installed)"
 
 
-for verb in (encode, decode, info, evaluate, export, certify, profile, devices, doctor):
+for verb in (encode, decode, info, evaluate, export, certify, profile, devices, doctor, worker):
     app.command()(verb)
+app.add_typer(experiments, name="experiments")

@@ -17,8 +17,10 @@ from ._arguments import (
     size_list,
     strategy_list,
 )
+from ._fleet import fleet
 from ._for_device import fit_to_device
 from ._output import print_json, progress_bar, stdout_console
+from ._preset import preset_defaults, with_target
 
 if TYPE_CHECKING:
     from ..encoder.report import EncodeProgress
@@ -34,6 +36,7 @@ ScopeName = Literal["mean", "worst"]
 _TARGET = "What to aim at (one of them)"
 _CHOICE = "What may be chosen"
 _WORK = "How to work"
+_FLEET = "Where to work"
 
 
 def encode(
@@ -83,6 +86,17 @@ def encode(
             help="Whether the video's mean reaches PSNR, SSIM or VMAF, or every scene does."
             "  \\[default: mean]",
             rich_help_panel=_TARGET,
+        ),
+    ] = None,
+    preset: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            dir_okay=False,
+            is_eager=True,
+            callback=preset_defaults,
+            help="Settings from a file that `edgecodec experiments` wrote; options given here win.",
+            rich_help_panel=_CHOICE,
         ),
     ] = None,
     strategy: Annotated[
@@ -173,6 +187,32 @@ def encode(
             rich_help_panel=_WORK,
         ),
     ] = None,
+    broker: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Let the workers of this broker make the trials: folder:PATH, redis://… or sqs://…"
+            " (see `edgecodec worker`).",
+            rich_help_panel=_FLEET,
+        ),
+    ] = None,
+    results: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="The workers' table of results.  \\[default: by --broker]",
+            rich_help_panel=_FLEET,
+        ),
+    ] = None,
+    media: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Where the workers find the video: s3://BUCKET/PREFIX or a folder that all see."
+            "  \\[default: by --broker]",
+            rich_help_panel=_FLEET,
+        ),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", "-y", help="Replace OUT.ecv.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
@@ -183,17 +223,15 @@ def encode(
     check_output(output, source, overwrite=force)
     allowed_codecs, strategies = codec_list(codecs), strategy_list(strategy)
     allowed_sizes = size_list(sizes)
-    target = _target(
-        {
-            "--bitrate": bitrate,
-            "--max-size": max_size,
-            "--quality": quality,
-            "--target-psnr": target_psnr,
-            "--target-ssim": target_ssim,
-            "--target-vmaf": target_vmaf,
-        },
-        target_scope,
-    )
+    targets = {
+        "--bitrate": bitrate,
+        "--max-size": max_size,
+        "--quality": quality,
+        "--target-psnr": target_psnr,
+        "--target-ssim": target_ssim,
+        "--target-vmaf": target_vmaf,
+    }
+    target = _target(with_target(targets, preset), target_scope)
     from ..encoder import EncodeOptions
     from ..encoder import encode as encode_video
     from ..encoder.adaptation import Adaptation
@@ -225,13 +263,16 @@ def encode(
         sizes=allowed_sizes,
         title_steps=title_steps,
     )
-    with progress_bar(source.name) as show:
+    with (
+        progress_bar(source.name) as bar,
+        fleet(broker, results, media, source, bar) as (bench, show),
+    ):
 
         def advance(progress: EncodeProgress) -> None:
             text = f"{progress.stage} {progress.detail}".strip()
             show(progress.done, text, progress.seconds_left)
 
-        report = encode_video(source, output, options, advance).to_dict()
+        report = encode_video(source, output, options, advance, bench).to_dict()
     if as_json:
         print_json(report | fitted)
     else:

@@ -1,6 +1,7 @@
 """The heavy half: from a video to the smallest stream that meets a target."""
 
 from .api import EncodeOptions, encode
+from .bench import Bench
 from .effort import Effort, Search
 from .report import EncodeProgress, EncodeReport, SceneReport, TrialReport
 from .targets import (
@@ -14,6 +15,7 @@ from .targets import (
 )
 
 __all__ = [
+    "Bench",
     "BitrateTarget",
     "Effort",
     "EncodeOptions",

@@ -15,11 +15,13 @@ from ..runtime.errors import EdgecodecError, UnsupportedError
 from ..runtime.payloads import HybridBody, parse_body
 from ..runtime.video import open as open_stream
 from .adaptation import Adaptation
+from .bench import Bench
 from .draft import Draft, until
 from .effort import Effort, Search
 from .explore import Explored
 from .goal import BestTrade, Budget, EachScore, Goal, MeanScore
-from .laboratory import Laboratory, usual_jobs, usual_threads
+from .laboratory import Laboratory
+from .local_bench import local_bench, usual_jobs, usual_threads
 from .media import SourceInfo, open_source, read_aux
 from .passes import ScenePasses
 from .quality import SequenceQuality
@@ -113,13 +115,16 @@ def encode(
     output: Path,
     options: EncodeOptions | None = None,
     progress: ProgressCallback | None = None,
+    bench: Bench | None = None,
 ) -> EncodeReport:
     """Encode the video `source` into the stream `output`, which is replaced if it exists.
 
     Every scene is coded in several ways and decoded again by the player's own code; the choice is
     made over all scenes at once. `output` appears when it is complete. Finished trials are kept
     in `OUTPUT.parts` until then, so that an encode that was cut off goes on where it stopped.
-    The same source and options give the same file.
+    The same source and options give the same file. `bench` is where trials are made, None for
+    `options.jobs` at a time on this machine; it is closed in the end, and neither it changes the
+    stream.
 
     Raises FileNotFoundError, BitstreamError (a damaged source), UnsupportedError (what this
     version cannot code, with what to do), ModelError (a network is missing), ProviderError (no
@@ -150,8 +155,11 @@ def encode(
     threads = options.threads or usual_threads(jobs)
     expected = info.frame_count or 1 if options.frames is None else options.frames
     searched = _PLAIN_SHARE if options.adaptation is Adaptation.TITLE else 1.0
-    with Laboratory(store, jobs, threads, metric) as laboratory:
-        passes = ScenePasses(source, workspace.folder, jobs, options.frames, laboratory.close)
+    apart = jobs > 1 or bench is not None
+    bench = bench or local_bench(jobs, threads)
+    with Laboratory(store, bench, metric) as laboratory:
+        at_once = bench.scenes_at_once(info.format)
+        passes = ScenePasses(source, workspace.folder, at_once, options.frames, laboratory.close)
 
         def rounds_telling(tell: ProgressCallback) -> Rounds:
             return Rounds(passes, laboratory, possible, metric, options.search, expected, tell)
@@ -182,7 +190,7 @@ def encode(
                         workspace.folder,
                         TitleStore(store.folder),
                         threads,
-                        apart=jobs > 1,
+                        apart=apart,
                     ),
                     within(report, searched, 1.0),
                 )

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from ..runtime.chunks import Codec, StrategyId
+from .bench import Failure, Request
 from .classify import SceneClass
 from .curves import PER_OCTAVE, fit, measured_slope, trade
-from .laboratory import Failure, Laboratory, Request
+from .laboratory import Laboratory
 from .lineup import lineup
 from .scene_file import SceneFile
 from .strategies import SETTING_STEP, Candidate, StandardTrial, Trial

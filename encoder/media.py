@@ -85,11 +85,13 @@ class SourceVideo:
         self._stream = stream
         self._started = False
 
-    def frames(self) -> Iterator[SourceFrame]:
+    def frames(self, from_pts: int | None = None) -> Iterator[SourceFrame]:
         """Yields every frame in display order, with strictly increasing pts; call it once.
 
         A missing pts is filled in from the frame rate, a repeated one moves one tick on, and
-        after a jump back by more than a second the clock goes on from the frame before.
+        after a jump back by more than a second the clock goes on from the frame before. With
+        `from_pts` it begins at a key frame before that time, if the file can be sought in, and
+        takes the timestamps as they are from there.
 
         Raises:
             BitstreamError: the file is damaged; the message says at which frame.
@@ -100,11 +102,14 @@ class SourceVideo:
         self._started = True
         info = self.info
         clock = _Clock(info.time_base, info.frame_rate)
-        # Frame threads are quick, and safe as long as the decoder is drained: decode() does so.
-        self._stream.thread_type = "AUTO"
+        # Frame threads are quick, and safe as long as the decoder is drained: decode() does so,
+        # but who begins in the middle is likely to end there.
+        self._stream.thread_type = "AUTO" if from_pts is None else "SLICE"
         count = 0
         warned = False
         with _reading(info.path, lambda: f"at frame {count}"):
+            if from_pts is not None:
+                self._container.seek(from_pts, stream=self._stream)
             for frame in self._container.decode(self._stream):
                 _check_unchanged(frame, info, count)
                 if frame.is_corrupt:
@@ -121,7 +126,11 @@ class SourceVideo:
                     )
                 yield SourceFrame(planes_of(frame), clock.tick(frame.pts))
                 count += 1
-        if info.frame_count is not None and count < _CUT_OFF * info.frame_count - 1:
+        if (
+            from_pts is None
+            and info.frame_count is not None
+            and count < _CUT_OFF * info.frame_count - 1
+        ):
             warnings.warn(
                 f"{info.path} claims about {info.frame_count} frames, but only {count} could be "
                 "read: it may have been cut off",

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from functools import partial
 
 from ..runtime.errors import EdgecodecError
+from .bench import Failure, Request
 from .classify import SceneClass, classify
 from .effort import Search
 from .explore import Exploration, Explored
 from .features import features
 from .goal import BestTrade, Goal
-from .laboratory import Failure, Laboratory, Request
+from .laboratory import Laboratory
 from .passes import ScenePasses
 from .pilot import pilot, predicted_octaves
 from .report import EncodeProgress

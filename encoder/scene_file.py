@@ -14,6 +14,8 @@ import numpy as np
 from ..runtime.frames import ColorInfo, PictureFormat, Plane
 from .scene import Scene
 
+_PIECE = 1 << 20
+
 
 @dataclass(frozen=True)
 class SceneFile:
@@ -32,6 +34,17 @@ class SceneFile:
     format: PictureFormat
     frame_rate: Fraction
     color: ColorInfo
+
+    def is_whole(self) -> bool:
+        """Whether the file is there and holds what `digest` names."""
+        digest = _digest(self)
+        try:
+            with self.path.open("rb") as file:
+                while piece := file.read(_PIECE):
+                    digest.update(piece)
+        except FileNotFoundError:
+            return False
+        return digest.hexdigest() == self.digest
 
     def open(self) -> Scene:
         """The scene with its frames as views of the file, which the system pages in and out."""
@@ -62,9 +75,7 @@ class SceneFile:
 
 def write_scene(scene: Scene, folder: Path) -> SceneFile:
     """Write the scene's frames to a new file in `folder`."""
-    digest = hashlib.blake2b(
-        repr((scene.format, scene.frame_rate, scene.color)).encode(), digest_size=20
-    )
+    digest = _digest(scene)
     path = folder / f"scene-{scene.index:06d}.raw"
     partial = path.with_suffix(".partial")
     with partial.open("wb") as file:
@@ -84,3 +95,9 @@ def write_scene(scene: Scene, folder: Path) -> SceneFile:
         scene.frame_rate,
         scene.color,
     )
+
+
+def _digest(scene: Scene | SceneFile) -> hashlib.blake2b:
+    """The digest as it is before the samples."""
+    about = repr((scene.format, scene.frame_rate, scene.color))
+    return hashlib.blake2b(about.encode(), digest_size=20)

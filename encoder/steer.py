@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .bench import Request
 from .curves import Curve, fit
 from .explore import Explored
 from .goal import Budget, EachScore, Goal, MeanScore
-from .laboratory import Request
 from .strategies import SETTING_STEP, Candidate
 from .targets import Metric
 

@@ -31,7 +31,7 @@ class TrialStore:
     def load(self, key: str, scene: SceneFile) -> tuple[Candidate, ...] | None:
         """A finished trial's candidates, their bits counted for where this scene stands; None if
         there is no such trial. Bodies stay on disk."""
-        path = self._path(key)
+        path = self.path(key)
         try:
             data = path.read_bytes()
             about, _, rest = data.partition(b"\n")
@@ -77,7 +77,7 @@ class TrialStore:
         ]
         text = json.dumps(described).encode()
         digest = hashlib.sha256(text + b"".join(bodies)).hexdigest().encode()
-        path = self._path(key)
+        path = self.path(key)
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(prefix=path.name, suffix=".partial", dir=path.parent)
         try:
@@ -88,5 +88,11 @@ class TrialStore:
             os.unlink(temporary)
             raise
 
-    def _path(self, key: str) -> Path:
-        return self.folder / (hashlib.sha256(key.encode()).hexdigest() + TRIAL_SUFFIX)
+    def path(self, key: str) -> Path:
+        """Where the trial of that key is, or would be."""
+        return self.folder / trial_file(key)
+
+
+def trial_file(key: str) -> str:
+    """The name of the file of the trial of that key."""
+    return hashlib.sha256(key.encode()).hexdigest() + TRIAL_SUFFIX

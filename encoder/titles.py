@@ -18,11 +18,11 @@ from ..runtime.payloads import ClassicalBody, HybridBody, parse_body
 from ..runtime.title import TitleWeights
 from ..runtime.upsample import Upsampling
 from .adaptation import TitleFile
+from .bench import Request
 from .curves import PER_OCTAVE, measured_slope
 from .explore import Explored
 from .fingerprint import fingerprint
 from .goal import Goal
-from .laboratory import Request
 from .passes import ScenePasses
 from .report import EncodeProgress, within
 from .rounds import Rounds

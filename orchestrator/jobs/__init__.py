@@ -1,1 +1,5 @@
-"""To come."""
+"""What a worker can be asked to do: one module a kind of job, imported when one arrives."""
+
+from .base import Handler, JobContext, handler
+
+__all__ = ["Handler", "JobContext", "handler"]

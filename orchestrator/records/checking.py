@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -56,7 +57,7 @@ class Fields:
         if (
             isinstance(value, bool)
             or not isinstance(value, int | float)
-            or not abs(value) < float("inf")
+            or not abs(value) <= sys.float_info.max
         ):
             self._refuse(name, value, "a finite number")
         return float(value)
@@ -89,6 +90,11 @@ class Fields:
     def has(self, name: str) -> bool:
         """Whether the field is there and was not asked for yet."""
         return name in self._value
+
+    def rest(self) -> dict[str, Any]:
+        """All fields that were not asked for yet, as they are."""
+        rest, self._value = self._value, {}
+        return rest
 
     def end(self) -> None:
         """Nothing may be left."""

@@ -38,6 +38,7 @@ class Clip:
 class Experiment:
     """What a worker does once, wherever and however often it is asked to.
 
+    Clips are kept sorted by name: the same clips in another order are the same experiment.
     `device` names a profile of `edgecodec devices` that gives a verdict. `model` is the
     fingerprint of the encoder that it is meant for, "" for any. `seed` tells repetitions apart.
     """
@@ -56,6 +57,13 @@ class Experiment:
                 raise UnsupportedError(
                     f"clip {clip.name}: sha256 {clip.sha256!r:.80} is not of 64 hexadecimal digits"
                 )
+            if not clip.name or (clip.frames is not None and clip.frames < 1):
+                raise UnsupportedError(f"clip {clip.name!r}: it needs a name and at least 1 frame")
+        if len({clip.name for clip in self.clips}) != len(self.clips):
+            raise UnsupportedError("an experiment has each clip once: one is named twice")
+        if self.seed < 0:
+            raise UnsupportedError(f"seed {self.seed}: it must be 0 or above")
+        object.__setattr__(self, "clips", tuple(sorted(self.clips, key=lambda clip: clip.name)))
 
     @property
     def id(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from math import inf
 from statistics import fmean
 from typing import Any
 
@@ -75,7 +76,7 @@ class ClipResult:
         if ms is not None and (
             not isinstance(ms, list | tuple)
             or len(ms) != 3
-            or not all(isinstance(each, int | float) for each in ms)
+            or not all(isinstance(each, int | float) and 0 <= each < inf for each in ms)
         ):
             raise UnsupportedError(f"{where}: device_ms {ms!r:.80} is not three numbers or null")
         result = cls(

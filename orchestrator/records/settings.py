@@ -40,6 +40,8 @@ class TargetSpec:
             raise UnsupportedError(
                 f"target {self.kind} {self.value:g}: it must be {least} {_MOST[self.kind]:g}"
             )
+        # One way to write each number (not 40 and 40.0, nor -0.0), for hashes of records.
+        object.__setattr__(self, "value", float(self.value) + 0.0)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON types."""

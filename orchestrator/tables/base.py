@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -29,11 +29,15 @@ class Table(Protocol):
     def get(self, group: str, name: str) -> Row | None:
         """The row as it is now, None if there is none."""
 
+    def get_many(self, group: str, names: Iterable[str]) -> dict[str, Row]:
+        """Those of the rows that are there, in few round trips."""
+
     def put(self, group: str, name: str, value: Mapping[str, Any], expected: int | None) -> bool:
         """Write the row if its version is still `expected`, with None if there is no such row.
 
         False where somebody else was faster: nothing is written then. The new version is
-        `expected + 1`, a new row's 1.
+        `expected + 1`, a new row's 1. Raises UnsupportedError for a value that JSON cannot hold
+        or that is too long for the store.
         """
 
     def scan(self, group: str) -> Iterator[tuple[str, Row]]:

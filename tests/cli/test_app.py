@@ -14,6 +14,7 @@ VERBS = (
     "profile",
     "devices",
     "doctor",
+    "worker",
 )
 
 

@@ -60,7 +60,10 @@ class FakeEncoder:
         self.options: Any = None
         self.answer = dict(REPORT)
 
-    def __call__(self, source: Path, output: Path, options: Any, progress: Any) -> FakeEncoder:
+    def __call__(
+        self, source: Path, output: Path, options: Any, progress: Any, bench: Any
+    ) -> FakeEncoder:
+        assert bench is None  # trials are made here where nobody names a broker
         self.options = options
         return self
 

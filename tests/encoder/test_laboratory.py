@@ -9,12 +9,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from edgecodec.encoder.laboratory import Failure, Laboratory, Request, usual_jobs, usual_threads
+from edgecodec.encoder import encode
+from edgecodec.encoder.bench import Started, Task
+from edgecodec.encoder.laboratory import Failure, Laboratory, Request
+from edgecodec.encoder.local_bench import local_bench, usual_jobs, usual_threads
 from edgecodec.encoder.scene_file import SceneFile, write_scene
 from edgecodec.encoder.store import TrialStore
 from edgecodec.encoder.strategies import StandardTrial
 from edgecodec.encoder.targets import Metric
 from edgecodec.runtime.container import Codec
+from edgecodec.runtime.errors import DispatchError
+from edgecodec.runtime.frames import PictureFormat
 from edgecodec.runtime.models import packaged_models, read_models
 
 from .fakes import scene_of
@@ -65,7 +70,7 @@ def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> type:
 
 
 def laboratory(folder: Path, jobs: int = 1, metric: Metric = Metric.PSNR) -> Laboratory:
-    return Laboratory(TrialStore(folder / "trials"), jobs, 1, metric)
+    return Laboratory(TrialStore(folder / "trials"), local_bench(jobs, 1), metric)
 
 
 def test_a_trial_is_encoded_once_whoever_asks(
@@ -194,6 +199,44 @@ def test_candidates_are_scored_by_what_is_aimed_at(
     assert fine[0].score > coarse[0].score
     assert fine[0].scores != fine[0].frame_psnr
     assert fine[0].score <= (1 if metric is Metric.SSIM else 100)
+
+
+class Useless:
+    """A bench that cannot go on."""
+
+    def __init__(self) -> None:
+        self.closed = 0
+
+    def scenes_at_once(self, picture: PictureFormat) -> int:
+        return 1
+
+    def start(self, task: Task) -> Started:
+        return self
+
+    def wait(self) -> Failure | None:
+        raise DispatchError("nobody works here")
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def test_a_bench_that_cannot_go_on_fails_no_trial(tmp_path: Path, scene: SceneFile) -> None:
+    bench = Useless()
+    with (
+        pytest.raises(DispatchError, match="nobody works here"),
+        Laboratory(TrialStore(tmp_path), bench, Metric.PSNR) as lab,
+    ):
+        lab.run(scene, [Request(H264, 30.0)])
+    assert bench.closed
+
+
+def test_an_encode_ends_with_its_bench(small_clip, tmp_path: Path) -> None:
+    bench = Useless()
+    output = tmp_path / "out.ecv"
+    with pytest.raises(DispatchError, match="nobody works here"):
+        encode(small_clip.path, output, bench=bench)
+    assert bench.closed
+    assert not list(tmp_path.iterdir())
 
 
 def test_jobs_and_threads_follow_the_cores() -> None:

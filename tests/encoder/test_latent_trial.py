@@ -138,8 +138,12 @@ def test_a_scene_of_one_frame_is_an_i_frame(resources: Resources, draw_planes) -
     scene = scene_of(draw_planes(SMALL, 1))
     for strategy in STRATEGIES:
         (made,) = trial_of(strategy).encode(scene, 30, resources)
-        (packet,) = parse_body(strategy, made.read_body(), 1).packets
+        body = parse_body(strategy, made.read_body(), 1)
+        (packet,) = body.packets
         assert packet.kind is FrameKind.I
+        # No other network has a part in it.
+        coder = resources.latent_coder("nano", "cpu")
+        assert body.models == (coder.light(FrameKind.I).entry.model_id,)
 
 
 def test_reconstructing_zero_symbols_needs_no_bytes(resources: Resources) -> None:
@@ -155,8 +159,9 @@ def test_a_tier_whose_analysis_was_not_trained_is_named(
     monkeypatch.setattr(
         latent_module, "weights_path", lambda name, tier: tmp_path / f"{name}-{tier}.safetensors"
     )
+    coder = Resources(threads=1).latent_coder("nano", "cpu")
     with pytest.raises(ModelError, match=r"analysis_i-nano\.safetensors: no such analysis network"):
-        Resources(threads=1).latent_coder("nano", "cpu")
+        coder.analysis(FrameKind.I)
 
 
 def test_a_coder_is_loaded_once_for_a_tier_and_device(resources: Resources) -> None:
