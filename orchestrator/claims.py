@@ -22,7 +22,7 @@ class Policy:
     most_attempts: int = 4
     backoff_s: float = 5.0
     longest_backoff_s: float = 300.0
-    resend_s: float = 900.0
+    resend_s: float = 120.0
 
     def pause_s(self, tries: int) -> float:
         """How long to wait after so many failed attempts, at least one."""

@@ -133,7 +133,8 @@ class Dispatcher:
     def _tell(self, id: str) -> None:
         """What fails here is made up for by whoever tends next."""
         try:
+            at = time.time()
             self._messages.send(id)
-            self._ledger.mark_sent(id)
+            self._ledger.mark_sent(id, at)
         except DispatchError as error:
             _log.warning("job %s waits: %s", id, error)

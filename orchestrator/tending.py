@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from .ledger import Ledger, Record, State
+from .ledger import Ledger
 from .messages import Messages
 from .tables.base import Table
 
@@ -57,19 +57,14 @@ class Tender:
 
     def _send_due(self) -> int:
         due = list(self._ledger.records(self._ledger.due()))
-        told = [record for record in due if _was_told(record)]
+        told = [record for record in due if record.told]
         # Where so many messages are under way, none of these was lost: workers are busy, and more
         # messages would not make them faster.
         if told and self._messages.waiting() >= len(told):
-            due = [record for record in due if not _was_told(record)]
+            due = [record for record in due if not record.told]
         for record in due:
             # In this order a crash in between sends it twice, in the other not at all.
+            at = self._clock()
             self._messages.send(record.job.id)
-            self._ledger.mark_sent(record.job.id)
+            self._ledger.mark_sent(record.job.id, at)
         return len(due)
-
-
-def _was_told(record: Record) -> bool:
-    """Whether a message went out since the job was last to be had."""
-    since = record.not_before if record.state is State.QUEUED else record.lease_until
-    return record.sent is not None and record.sent >= since

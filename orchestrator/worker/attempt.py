@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ...runtime.errors import DispatchError
+from ...runtime.errors import DispatchError, UnsupportedError
 from ..ledger import Claim, Record, Refusal, State
 from .desk import Desk
 from .outcome import Done, Failed, GivenUp, Outcome, TakenAway
@@ -62,7 +63,11 @@ def _enter(claim: Claim, outcome: Outcome, desk: Desk) -> None:
     id, ledger = claim.job.id, desk.ledger
     match outcome:
         case Done(result):
-            if not desk.patiently(lambda: ledger.finish(claim, result), _FINISH_LIMIT_S):
+            try:
+                kept = desk.patiently(lambda: ledger.finish(claim, result), _FINISH_LIMIT_S)
+            except UnsupportedError as error:  # not a number, or too long for the store's rows
+                return _enter(claim, Failed(f"its result cannot be kept: {error}", True), desk)
+            if not kept:
                 _log.warning("job %s: done, but it was another's or cancelled by then", id)
         case Failed(error, final):
             _log.warning("job %s: attempt %d failed: %s", id, claim.number, error)
@@ -72,8 +77,9 @@ def _enter(claim: Claim, outcome: Outcome, desk: Desk) -> None:
                 _bury(record, desk)
         case GivenUp():
             if desk.patiently(lambda: ledger.release(claim), _FINISH_LIMIT_S):
+                at = time.time()
                 desk.patiently(lambda: desk.messages.send(id), _SEND_LIMIT_S)
-                desk.patiently(lambda: ledger.mark_sent(id), _SEND_LIMIT_S)
+                desk.patiently(lambda: ledger.mark_sent(id, at), _SEND_LIMIT_S)
         case TakenAway():
             _log.info("job %s: cancelled, or another's by now", id)
 

@@ -158,3 +158,19 @@ def test_a_job_outlives_its_workers(
         assert record.state is State.DONE
         assert outcomes(record) == ["released", "lost", "done"]
         assert third.wait(LIMIT_S) == 0, made.said()
+
+
+def test_a_result_that_the_table_does_not_take_ends_its_job(
+    tmp_path: Path, moto_url: str, aws_credentials: None
+) -> None:
+    table = f"dynamodb://t{uuid.uuid4().hex[:10]}?region=us-east-1&endpoint_url={moto_url}&create=1"
+    deployment = Deployment(f"folder:{tmp_path}", table, f"file:{tmp_path}/media")
+    with fleet(deployment, tmp_path) as made, made.dispatcher() as dispatcher:
+        made.start()
+        # An item of DynamoDB holds 400 KB: the job fits, with its result it does not.
+        job = probe({"echo": "e" * 250_000})
+        dispatcher.submit(job)
+        (record,) = ended(dispatcher, job)
+    assert record.state is State.DEAD
+    assert outcomes(record) == ["error"]
+    assert "its result cannot be kept" in record.error
