@@ -29,7 +29,7 @@ def fleet(
         yield None, show
         return
     from ..orchestrator.deployment import deployment
-    from ..orchestrator.fleet_bench import FleetBench
+    from ..orchestrator.encoding.bench import FleetBench
 
     waiting = _Waiting(show)
     with FleetBench(deployment(broker, results, media), source, waiting.tell) as bench:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..runtime.errors import UnsupportedError
-from .job_record import Outcome, Record, State
+from .ledger.record import Outcome, Record, State
 
 _SECONDS_PER_HOUR = 3600.0
 

@@ -9,9 +9,9 @@ from contextlib import ExitStack, closing
 from types import TracebackType
 
 from ..runtime.errors import DispatchError
+from .broker.messages import Messages
 from .deployment import Deployment
 from .ledger import Job, Ledger, Policy, Record
-from .messages import Messages
 from .tables import open_table
 from .tending import Tender
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .job_record import Job
+from .ledger.record import Job
 from .records import Experiment
 
 KIND = "experiment"

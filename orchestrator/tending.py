@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from .broker.messages import Messages
 from .ledger import Ledger
-from .messages import Messages
 from .tables.base import Table
 
 _GROUP, _NAME = "fleet", "tended"

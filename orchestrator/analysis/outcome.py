@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from ...runtime.errors import UnsupportedError
 from ..experiment_job import experiment_of
-from ..job_record import Outcome as Ending
 from ..ledger import Attempt, Ledger, Record, State
+from ..ledger.record import Outcome as Ending
 from ..records import Experiment, Result
 from ..runs import Entry, Run
 

@@ -18,7 +18,7 @@ from ...encoder.store import TrialStore
 from ...encoder.strategies import LatentTrial
 from ...encoder.ways import check_device
 from ...runtime.errors import ModelError, ProviderError, UnsupportedError
-from ..trial_codec import (
+from ..encoding.trial_codec import (
     TrialJob,
     own_version,
     title_name,

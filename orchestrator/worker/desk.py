@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from ...runtime.errors import DispatchError
+from ..broker.messages import Messages
 from ..deployment import Deployment
 from ..ledger import Ledger
 from ..media import MediaStore
-from ..messages import Messages
 from .options import WorkerOptions
 from .stopping import Stop
 

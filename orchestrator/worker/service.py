@@ -9,11 +9,11 @@ from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Any
 
 from ...runtime.errors import DispatchError
+from ..broker.engine import TASK, celery_app
+from ..broker.messages import Messages
 from ..deployment import Deployment
-from ..engine import TASK, celery_app
 from ..ledger import Ledger, Policy, Record
 from ..media import open_media
-from ..messages import Messages
 from ..tables import open_table
 from ..tending import Tender
 from .attempt import look_at
@@ -122,7 +122,7 @@ def _run_worker(
 def _app_with_task(
     deployment: Deployment, work: Callable[[str, Callable[[], None]], None]
 ) -> Celery:
-    from ..sqs_queues import message_hold
+    from ..broker.sqs import message_hold
 
     app = celery_app(deployment)
     hold = message_hold(deployment) if deployment.scheme == "sqs" else None

@@ -48,7 +48,7 @@ def test_what_is_waited_for_is_shown_and_said_once(
     def show(done: float, detail: str, seconds_left: float | None = None) -> None:
         shown.append((done, detail, seconds_left))
 
-    monkeypatch.setattr("edgecodec.orchestrator.fleet_bench.FleetBench", Bench)
+    monkeypatch.setattr("edgecodec.orchestrator.encoding.bench.FleetBench", Bench)
     with fleet(f"folder:{tmp_path}", None, None, small_clip.path, show) as (bench, progress):
         assert isinstance(bench, Bench)
         progress(0.25, "trials", 9.0)

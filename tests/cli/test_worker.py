@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from edgecodec.orchestrator.deployment import deployment
 from edgecodec.orchestrator.dispatch import Dispatcher
-from edgecodec.orchestrator.job_record import Job, State
+from edgecodec.orchestrator.ledger.record import Job, State
 
 
 def edgecodec(*words: str) -> subprocess.CompletedProcess[str]:

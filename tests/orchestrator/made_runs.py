@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from edgecodec.orchestrator.analysis import Outcome
 from edgecodec.orchestrator.experiment_job import experiment_job
-from edgecodec.orchestrator.job_record import Attempt, Record, State
-from edgecodec.orchestrator.job_record import Outcome as Ending
+from edgecodec.orchestrator.ledger.record import Attempt, Record, State
+from edgecodec.orchestrator.ledger.record import Outcome as Ending
 from edgecodec.orchestrator.records import (
     Clip,
     ClipResult,

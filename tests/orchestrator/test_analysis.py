@@ -11,9 +11,9 @@ from edgecodec.cli.app import app
 from edgecodec.orchestrator import analysis
 from edgecodec.orchestrator.analysis import analyse, encode_command, hypervolume, pareto
 from edgecodec.orchestrator.design.goal import Goal
-from edgecodec.orchestrator.job_record import Outcome as Ending
-from edgecodec.orchestrator.job_record import State
 from edgecodec.orchestrator.ledger import Ledger
+from edgecodec.orchestrator.ledger.record import Outcome as Ending
+from edgecodec.orchestrator.ledger.record import State
 from edgecodec.orchestrator.records import EncodeSettings, TargetSpec
 from edgecodec.orchestrator.runs import RunBook
 from edgecodec.orchestrator.tables import Table, open_table

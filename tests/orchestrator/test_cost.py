@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 from edgecodec.orchestrator.cost import Price, cost, forecast
-from edgecodec.orchestrator.job_record import Attempt, Job, Outcome, Record, State
+from edgecodec.orchestrator.ledger.record import Attempt, Job, Outcome, Record, State
 from edgecodec.runtime.errors import UnsupportedError
 
 PRICE = Price(3.6, "EUR")  # 0.001 a second

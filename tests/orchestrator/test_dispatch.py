@@ -7,11 +7,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from edgecodec.orchestrator.broker.messages import Messages
 from edgecodec.orchestrator.deployment import Deployment
 from edgecodec.orchestrator.dispatch import Dispatcher
-from edgecodec.orchestrator.job_record import Job, State
 from edgecodec.orchestrator.ledger import Claim, Ledger, Policy
-from edgecodec.orchestrator.messages import Messages
+from edgecodec.orchestrator.ledger.record import Job, State
 from edgecodec.orchestrator.tables import Table, open_table
 from edgecodec.orchestrator.tending import Tender
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from queue import Empty
 
 import pytest
+from edgecodec.orchestrator.broker.engine import celery_app
+from edgecodec.orchestrator.broker.messages import Messages
+from edgecodec.orchestrator.broker.sqs import message_hold
 from edgecodec.orchestrator.deployment import Deployment
-from edgecodec.orchestrator.engine import celery_app
-from edgecodec.orchestrator.job_record import Attempt, Job, Outcome, Record, State
-from edgecodec.orchestrator.messages import Messages
-from edgecodec.orchestrator.sqs_queues import message_hold
+from edgecodec.orchestrator.ledger.record import Attempt, Job, Outcome, Record, State
 from edgecodec.runtime.errors import DispatchError
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import psutil
 import pytest
+from edgecodec.orchestrator.broker.engine import celery_app
 from edgecodec.orchestrator.deployment import Deployment
 from edgecodec.orchestrator.dispatch import Dispatcher
-from edgecodec.orchestrator.engine import celery_app
 from edgecodec.orchestrator.ledger import State
 
 from .fleets import LIMIT_S, Fleet, ended, fleet, outcomes, probe, record_of, stop, until

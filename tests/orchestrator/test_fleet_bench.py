@@ -18,8 +18,8 @@ from edgecodec.encoder import EncodeOptions, QualityTarget, encode
 from edgecodec.encoder.adaptation import Adaptation
 from edgecodec.encoder.effort import Effort
 from edgecodec.orchestrator.deployment import Deployment, deployment
-from edgecodec.orchestrator.fleet_bench import FleetBench, FleetOptions
-from edgecodec.orchestrator.job_desk import Patience
+from edgecodec.orchestrator.encoding.bench import FleetBench, FleetOptions
+from edgecodec.orchestrator.encoding.desk import Patience
 from edgecodec.orchestrator.ledger import Ledger, Record, State
 from edgecodec.orchestrator.media import open_media
 from edgecodec.orchestrator.tables import open_table
@@ -173,7 +173,7 @@ def test_a_worker_of_another_version_is_named(
     folder_fleet: Fleet, cut_clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder_fleet.start("old")
-    monkeypatch.setattr("edgecodec.orchestrator.fleet_bench.fingerprint", lambda: "f" * 64)
+    monkeypatch.setattr("edgecodec.orchestrator.encoding.bench.fingerprint", lambda: "f" * 64)
     with (
         bench(folder_fleet, cut_clip.path) as where,
         pytest.raises(DispatchError, match=f"worker old has edgecodec .*{'f' * 12}") as caught,

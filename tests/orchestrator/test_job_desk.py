@@ -13,7 +13,7 @@ from typing import Any, Self, cast
 
 import pytest
 from edgecodec.orchestrator.dispatch import Dispatcher
-from edgecodec.orchestrator.job_desk import JobDesk, Patience
+from edgecodec.orchestrator.encoding.desk import JobDesk, Patience
 from edgecodec.orchestrator.ledger import Claim, Job, Ledger, Record, State
 from edgecodec.orchestrator.tables import Table, open_table
 from edgecodec.runtime.errors import DispatchError

@@ -7,7 +7,7 @@ import pytest
 from edgecodec.orchestrator.analysis import Outcome, analyse
 from edgecodec.orchestrator.cost import Cost, Price
 from edgecodec.orchestrator.design.goal import Goal
-from edgecodec.orchestrator.job_record import Outcome as Ending
+from edgecodec.orchestrator.ledger.record import Outcome as Ending
 from edgecodec.orchestrator.report import RunReport, page, write_page
 from edgecodec.orchestrator.report.scales import scale
 

@@ -14,7 +14,7 @@ from edgecodec.encoder.bench import Request
 from edgecodec.encoder.scene_place import ScenePlace
 from edgecodec.encoder.strategies import LatentTrial, ProceduralTrial, StandardTrial, Trial
 from edgecodec.encoder.targets import Metric
-from edgecodec.orchestrator.trial_codec import (
+from edgecodec.orchestrator.encoding.trial_codec import (
     TrialJob,
     title_name,
     title_of,

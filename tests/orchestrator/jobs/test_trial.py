@@ -22,10 +22,10 @@ from edgecodec.encoder.scene_place import place_of
 from edgecodec.encoder.store import TrialStore, trial_file
 from edgecodec.encoder.strategies import Candidate, LatentTrial, ProceduralTrial, StandardTrial
 from edgecodec.encoder.targets import Metric
+from edgecodec.orchestrator.encoding.trial_codec import TrialJob, own_version, title_name
 from edgecodec.orchestrator.jobs import JobContext, handler
 from edgecodec.orchestrator.media import MediaStore, file_sha256, open_media
 from edgecodec.orchestrator.media.cache import MediaCache
-from edgecodec.orchestrator.trial_codec import TrialJob, own_version, title_name
 from edgecodec.runtime.chunks import Codec, StrategyId
 from edgecodec.runtime.errors import DispatchError, ProviderError, UnsupportedError
 from edgecodec.runtime.models import packaged_models, read_models

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from edgecodec.orchestrator.job_record import Job, Record, State
 from edgecodec.orchestrator.ledger import Ledger
+from edgecodec.orchestrator.ledger.record import Job, Record, State
 from edgecodec.orchestrator.records import Experiment, Result
 from edgecodec.orchestrator.runs import RunBook
 

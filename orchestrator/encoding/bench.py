@@ -10,20 +10,20 @@ from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from ..encoder.bench import Failure, Request, Started, Task
-from ..encoder.fingerprint import fingerprint
-from ..encoder.scene import longest_scene
-from ..encoder.scene_place import place_of
-from ..runtime.errors import DispatchError
-from ..runtime.frames import PictureFormat
-from .job_desk import Errand, JobDesk, Patience
-from .job_record import Job, Record, State
-from .media import file_sha256, open_media
+from ...encoder.bench import Failure, Request, Started, Task
+from ...encoder.fingerprint import fingerprint
+from ...encoder.scene import longest_scene
+from ...encoder.scene_place import place_of
+from ...runtime.errors import DispatchError
+from ...runtime.frames import PictureFormat
+from ..ledger.record import Job, Record, State
+from ..media import file_sha256, open_media
+from .desk import Errand, JobDesk, Patience
 from .trial_codec import TrialJob, own_version, title_name, title_of, trial_id, trial_name
 
 if TYPE_CHECKING:
-    from .deployment import Deployment
-    from .ledger import Policy
+    from ..deployment import Deployment
+    from ..ledger import Policy
 
 KIND = "trial"
 # A trial whose file is gone from the media store, or damaged there, is made again so often.
@@ -62,7 +62,7 @@ class FleetBench:
         options: FleetOptions | None = None,
         policy: Policy | None = None,
     ) -> None:
-        from .dispatch import Dispatcher
+        from ..dispatch import Dispatcher
 
         self._options = options or FleetOptions()
         self._source = source

@@ -10,17 +10,17 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from ..encoder.adaptation import Adaptation, TitleFile
-from ..encoder.bench import Request, trial_key
-from ..encoder.scene_place import ScenePlace
-from ..encoder.store import trial_file
-from ..encoder.strategies import LatentTrial, ProceduralTrial, StandardTrial, Trial
-from ..encoder.targets import Metric
-from ..runtime.chunks import Codec, StrategyId
-from ..runtime.errors import UnsupportedError
-from ..runtime.frames import ColorInfo, PictureFormat
-from ..runtime.upsample import Upsampling
-from .records.checking import Fields
+from ...encoder.adaptation import Adaptation, TitleFile
+from ...encoder.bench import Request, trial_key
+from ...encoder.scene_place import ScenePlace
+from ...encoder.store import trial_file
+from ...encoder.strategies import LatentTrial, ProceduralTrial, StandardTrial, Trial
+from ...encoder.targets import Metric
+from ...runtime.chunks import Codec, StrategyId
+from ...runtime.errors import UnsupportedError
+from ...runtime.frames import ColorInfo, PictureFormat
+from ...runtime.upsample import Upsampling
+from ..records.checking import Fields
 
 SCHEMA = 1
 _TRIALS = "trials"

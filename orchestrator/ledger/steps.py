@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from .job_record import Attempt, Outcome, Record, State
+from .record import Attempt, Outcome, Record, State
 
 _LONGEST_ERROR = 4000
 

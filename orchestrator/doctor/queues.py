@@ -7,10 +7,10 @@ import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ..runtime.doctor import Check, Status
-from ..runtime.errors import DispatchError
-from .deployment import Deployment, sqs_address, without_password
-from .doctor_parts import AREA, broken, fine, refused_operation
+from ...runtime.doctor import Check, Status
+from ...runtime.errors import DispatchError
+from ..deployment import Deployment, sqs_address, without_password
+from .parts import AREA, broken, fine, refused_operation
 
 _TIMEOUT_S = 5.0
 _NO_SUCH_QUEUE = ("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist")
@@ -94,7 +94,7 @@ def _redis_keeps(client: Any) -> Iterator[Check]:
 def _sqs(deployment: Deployment) -> Iterator[Check]:
     from botocore.exceptions import BotoCoreError
 
-    from .sqs_queues import sqs_client
+    from ..broker.sqs import sqs_client
 
     try:
         client: Any = sqs_client(sqs_address(deployment.broker))

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ..runtime.errors import DispatchError
-from .deployment import Deployment, without_password
+from ...runtime.errors import DispatchError
+from ..deployment import Deployment, without_password
 from .engine import TASK, celery_app
 
 if TYPE_CHECKING:
     from celery import Celery
 
-    from .ledger import Record
+    from ..ledger import Record
 
 _MENDS = {
     "folder": "check that the folder may be written to and that its disk has room",

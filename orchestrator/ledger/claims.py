@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from .job_record import Job, Record, State
+from .record import Job, Record, State
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from ..runtime.doctor import Check, Status
-from ..runtime.errors import DispatchError
-from .deployment import Deployment, without_password
-from .doctor_parts import AREA, broken, fine, refused_operation
+from ...runtime.doctor import Check, Status
+from ...runtime.errors import DispatchError
+from ..deployment import Deployment, without_password
+from .parts import AREA, broken, fine, refused_operation
 
 if TYPE_CHECKING:
-    from .job_record import Record
-    from .media import MediaStore
-    from .tables import Table
+    from ..ledger.record import Record
+    from ..media import MediaStore
+    from ..tables import Table
 
 _GROUP = "doctor"
 _MOST_SKEW_S = 5.0
@@ -31,7 +31,7 @@ def deployment_checks(deployment: Deployment, *, wait_s: float = 20.0) -> Iterat
 
     What is written for a check is deleted again, but for the record of one job, a probe.
     """
-    from .doctor_queues import queue_checks
+    from .queues import queue_checks
 
     sound = True
     for part in (queue_checks, _results, _media):
@@ -47,7 +47,7 @@ def deployment_checks(deployment: Deployment, *, wait_s: float = 20.0) -> Iterat
 
 def _results(deployment: Deployment) -> Iterator[Check]:
     """Each thing that the ledger does to its table."""
-    from .tables import open_table
+    from ..tables import open_table
 
     shown = without_password(deployment.results)
     try:
@@ -85,7 +85,7 @@ def _conditional(table: Table, name: str) -> None:
 
 def _media(deployment: Deployment) -> Iterator[Check]:
     """Each thing that workers do with files."""
-    from .media import open_media
+    from ..media import open_media
 
     try:
         store = open_media(deployment.media)
@@ -151,8 +151,8 @@ def _steps(steps: tuple[tuple[str, Callable[[], object]], ...], shown: str) -> I
 
 def _round_trip(deployment: Deployment, wait_s: float) -> Iterator[Check]:
     """A job through the queue to a worker and back, which leaves a file in the media store."""
-    from .dispatch import Dispatcher
-    from .job_record import Job, State
+    from ..dispatch import Dispatcher
+    from ..ledger.record import Job, State
 
     job = Job("probe", f"probe-{uuid.uuid4().hex}", {"put_bytes": 1})
     began = time.time()
@@ -201,7 +201,7 @@ def _clock(record: Record, began: float, ended: float) -> Check:
 
 
 def _versions(record: Record) -> Check:
-    from .jobs.probe import versions
+    from ..jobs.probe import versions
 
     theirs, ours = _field(record, "versions", {}), versions()
     other = [
@@ -218,7 +218,7 @@ def _versions(record: Record) -> Check:
 
 def _shared_media(deployment: Deployment, record: Record) -> Check:
     """Whether the worker's media store is this one, and not a folder of the same name."""
-    from .media import open_media
+    from ..media import open_media
 
     store = open_media(deployment.media)
     try:

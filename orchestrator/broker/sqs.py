@@ -6,8 +6,8 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..runtime.errors import DispatchError
-from .deployment import Deployment, SqsAddress, sqs_address
+from ...runtime.errors import DispatchError
+from ..deployment import Deployment, SqsAddress, sqs_address
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient

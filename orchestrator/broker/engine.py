@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from ..runtime.errors import DispatchError
-from .deployment import sqs_address
+from ...runtime.errors import DispatchError
+from ..deployment import sqs_address
 
 if TYPE_CHECKING:
     from celery import Celery
 
-    from .deployment import Deployment
+    from ..deployment import Deployment
 
 TASK = "edgecodec.job"
 """The one task there is: its argument is a job's id."""
@@ -82,7 +82,7 @@ def _broker(deployment: Deployment) -> dict[str, Any]:
             ) from error
         return {
             "broker_url": "folder://localhost",
-            "broker_transport": "edgecodec.orchestrator.folder_broker:Transport",
+            "broker_transport": "edgecodec.orchestrator.broker.folder:Transport",
             "broker_transport_options": {"folder": str(folder)},
         }
     if deployment.scheme == "sqs":
@@ -100,7 +100,7 @@ def _broker(deployment: Deployment) -> dict[str, Any]:
 
 
 def _sqs(deployment: Deployment) -> dict[str, Any]:
-    from .sqs_queues import queue_urls
+    from .sqs import queue_urls
 
     address = sqs_address(deployment.broker)
     names = (deployment.queue, _dead(deployment))

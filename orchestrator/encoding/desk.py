@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from threading import Condition, Event, Thread
 from typing import TYPE_CHECKING
 
-from ..runtime.errors import DispatchError
-from .job_record import Job, Record, State
+from ...runtime.errors import DispatchError
+from ..ledger.record import Job, Record, State
 
 if TYPE_CHECKING:
-    from .dispatch import Dispatcher
+    from ..dispatch import Dispatcher
 
 # Of jobs that somebody else takes back while we wait for them.
 _MOST_RETRIES = 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..runtime.doctor import Check, Status
+from ...runtime.doctor import Check, Status
 
 AREA = "fleet"
 _LONGEST_DETAIL = 400

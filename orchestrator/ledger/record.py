@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from .records.checking import Fields
-from .records.experiment import check_schema
+from ..records.checking import Fields
+from ..records.experiment import check_schema
 
 SCHEMA = 1
 

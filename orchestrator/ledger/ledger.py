@@ -20,25 +20,13 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from ..runtime.errors import DispatchError
-from .claims import Claim, Policy, Reason, Refusal, refusal
-from .job_record import Attempt, Job, Outcome, Progress, Record, State
-from .job_steps import begun, closed, ended, heard, queued
-from .tables.base import Row, Table
+from ...runtime.errors import DispatchError
+from ..tables.base import Row, Table
+from .claims import Claim, Policy, Refusal, refusal
+from .record import Job, Outcome, Progress, Record, State
+from .steps import begun, closed, ended, heard, queued
 
-__all__ = [
-    "Attempt",
-    "Claim",
-    "Job",
-    "Ledger",
-    "Outcome",
-    "Policy",
-    "Progress",
-    "Reason",
-    "Record",
-    "Refusal",
-    "State",
-]
+__all__ = ["Ledger"]
 
 _JOBS = "job"
 # Names of jobs that are open, so that nobody reads all that ever ended. It may hold too much,

@@ -1,0 +1,1 @@
+"""What carries messages: Celery over a folder, Redis or SQS."""

@@ -1,0 +1,1 @@
+"""Long encodes over a fleet: trials of scenes become jobs."""
