@@ -19,6 +19,9 @@ _ROOM = {"psnr": (1.5, 0.1), "ssim": (0.01, 0.002), "vmaf": (4.0, 0.5)}
 _HIGHEST = {"quality": 100.0, "psnr": 100.0, "ssim": 0.9995, "vmaf": 100.0}
 # Bitrates: from the goal's bound down to this share of it, a step being 2 %.
 _LEAST_SHARE, _RATIO = 0.5, 1.02
+# A figure that is bounded and no objective is worth nothing beyond its bound: targets then go no
+# further than tolerances ask for.
+_MOST_AHEAD, _TIGHT_SHARE = 2.0, 0.92
 _FIELDS = {
     "strategies": "strategies",
     "codecs": "codecs",
@@ -90,15 +93,19 @@ def _choice(name: str, value: str, part: str) -> Any:
 
 
 def _aim(goal: Goal) -> dict[str, Any]:
+    sought = {objective.name for objective in goal.objectives}
     for kind, least in (("vmaf", goal.min_vmaf), ("ssim", goal.min_ssim), ("psnr", goal.min_psnr)):
         if least:
             room, ahead = _ROOM[kind]
+            if kind not in sought:
+                room = _MOST_AHEAD * ahead
             low = min(least, _HIGHEST[kind] - _STEPS[kind])
             targets = _even(low, min(low + room, _HIGHEST[kind]), _STEPS[kind])
             return _aimed(kind, targets, low + ahead)
     if goal.max_bitrate_mbps is not None:
         most = goal.max_bitrate_mbps * 1e6
-        return _aimed("bitrate", _growing(most * _LEAST_SHARE, most, _RATIO), most / _RATIO)
+        share = _LEAST_SHARE if "bitrate_mbps" in sought else _TIGHT_SHARE
+        return _aimed("bitrate", _growing(most * share, most, _RATIO), most / _RATIO)
     return _aimed("quality", _even(0, 100, _STEPS["quality"]), 50.0)
 
 

@@ -10,7 +10,14 @@ from email.utils import formatdate
 from typing import Any
 
 import pytest
-from edgecodec.orchestrator.design import Goal, Proposal, Trial, default_space, designer
+from edgecodec.orchestrator.design import (
+    Goal,
+    Proposal,
+    Trial,
+    default_space,
+    designer,
+    parse_space,
+)
 from edgecodec.orchestrator.design.llm import LanguageModelDesigner
 from edgecodec.orchestrator.design.llm.anthropic import Anthropic
 from edgecodec.orchestrator.design.llm.choose import language_model
@@ -23,7 +30,7 @@ from .made import encoded, made_result, made_settings
 from .wire import KEY, AnthropicDialect, Dialect, OpenAIDialect, Reply, serving
 
 GOAL = Goal.parse("psnr>=38, bitrate min")
-SPACE = default_space(GOAL)
+SPACE = parse_space("target=psnr:38..39.5", default_space(GOAL))
 FIRST = SPACE.first_points()
 PATIENCE = Patience(attempts=3, first_wait_s=0.01, request_s=5.0, total_s=20.0)
 
