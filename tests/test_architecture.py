@@ -64,7 +64,16 @@ THIRD_PARTY: dict[str, set[str]] = {
         "cv2",
         "rich",
     },
-    "evaluation": {"numpy", "av", "cv2", "imageio_ffmpeg", "bjontegaard", "matplotlib", "rich"},
+    "evaluation": {
+        "numpy",
+        "av",
+        "cv2",
+        "PIL",
+        "imageio_ffmpeg",
+        "bjontegaard",
+        "matplotlib",
+        "rich",
+    },
     "orchestrator": {
         "celery",
         "kombu",
@@ -166,6 +175,11 @@ def test_a_player_loads_no_training_export_or_terminal_library() -> None:
 def test_a_prediction_loads_no_torch() -> None:
     loaded = loaded_by("import edgecodec.profiles")
     assert not loaded & {"torch", "thop", "matplotlib", "cv2"}
+
+
+def test_engines_and_clouds_are_loaded_when_they_are_used() -> None:
+    loaded = loaded_by("import edgecodec.orchestrator")
+    assert not loaded & {"celery", "kombu", "optuna", "boto3", "redis", "httpx", "torch", "rich"}
 
 
 def test_the_command_line_starts_without_anything_heavy() -> None:
