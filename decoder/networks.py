@@ -67,7 +67,8 @@ class Tier:
     """Widths and depths of one tier.
 
     `max_kmac_per_pixel` bounds, in thousands of multiply-accumulates per luma pixel, what runs
-    for any one frame.
+    for any one frame. `short_cut` says whether the I-frame decoder's head sees its first features
+    beside its last ones.
     """
 
     max_kmac_per_pixel: float
@@ -77,11 +78,12 @@ class Tier:
     feature_channels: int
     decoder_layers: int
     generator_layers: int
+    short_cut: bool
 
 
 TIERS = {
-    "nano": Tier(5.0, 64, 2, 128, 96, 2, 3),
-    "edge": Tier(25.0, 96, 4, 192, 192, 3, 3),
+    "nano": Tier(5.0, 64, 2, 128, 96, 2, 3, short_cut=False),
+    "edge": Tier(25.0, 96, 4, 192, 192, 3, 3, short_cut=True),
 }
 
 
@@ -150,22 +152,30 @@ class IFrameDecoder(nn.Module):
 
     `latent`: [N, 64, H/16, W/16] in [-32, 31.75]. Gives `frame` [N, 96, H/8, W/8] in [0, 1] (not
     clipped) and `feature` [N, C, H/8, W/8] in [0, 6].
+
+    With a `short_cut` the first features may hold a picture that the others only correct.
     """
 
-    def __init__(self, hidden: int, channels: int, layers: int) -> None:
+    def __init__(self, hidden: int, channels: int, layers: int, *, short_cut: bool = False) -> None:
         super().__init__()
         self.activation = nn.ReLU6()
         self.up = _LatentUp(hidden, channels, 3)
         self.body = nn.ModuleList(
             nn.Conv2d(channels, channels, 3, padding=1) for _ in range(layers)
         )
-        self.head = nn.Conv2d(channels, 96, 1)
+        self.short_cut = short_cut
+        self.head = nn.Conv2d(2 * channels if short_cut else channels, 96, 1)
 
     def forward(self, latent: Tensor) -> tuple[Tensor, Tensor]:
-        x = self.up(latent)
+        shown, feature = self.features(latent)
+        return self.head(shown), feature
+
+    def features(self, latent: Tensor) -> tuple[Tensor, Tensor]:
+        """What the head takes, and `feature`."""
+        first = x = self.up(latent)
         for layer in self.body:
             x = self.activation(layer(x))
-        return self.head(x), x
+        return torch.cat((first, x), dim=1) if self.short_cut else x, x
 
 
 class Generator(nn.Module):
@@ -250,6 +260,8 @@ def build(name: str, tier: str) -> Network:
         frame_channels = 24 if name == "enhancer" else 6
         return Enhancer(t.enhancer_channels, t.enhancer_layers, frame_channels)
     if name == "iframe_decoder":
-        return IFrameDecoder(t.latent_channels, t.feature_channels, t.decoder_layers)
+        return IFrameDecoder(
+            t.latent_channels, t.feature_channels, t.decoder_layers, short_cut=t.short_cut
+        )
     references = {"generator_p": 1, "generator_b": 2}[name]
     return Generator(t.latent_channels, t.feature_channels, t.generator_layers, references)

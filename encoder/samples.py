@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ..decoder import TIERS, load
+from ..decoder import load
 from ..decoder.networks import PIXEL_SCALE, RELU6_SCALE
 from ..decoder.trained import weights_path as light_path
 from ..export import ClipSamples, LossSample, base_samples
@@ -63,7 +63,8 @@ def latent_samples(
     """Samples by network: frames from the middle of each clip, at two qualities.
 
     A frame is coded by itself, the next one from it, and one between two that are coded by
-    themselves. References are the float networks' features, rounded to uint8.
+    themselves. References are the float networks' features, rounded to uint8. A tier without
+    generators has samples of I-frames alone.
     Raises FileNotFoundError for missing weights; `skip`, and what is raised for a clip that cannot
     be used, as in `read_frames`.
     """
@@ -79,6 +80,9 @@ def latent_samples(
         first, second, middle, last = packed[0], packed[1], packed[len(packed) // 2], packed[-1]
         for quality in _QUALITIES:
             alone, past = coder.code("iframe_decoder", first, quality, {})
+            if not coder.has_generators:
+                samples["iframe_decoder"].append(LossSample(clip.stem, alone, first))
+                continue
             _, future = coder.code("iframe_decoder", last, quality, {})
             after, _ = coder.code("generator_p", second, quality, {"past": past})
             both = {"past": past, "future": future}
@@ -96,12 +100,15 @@ class _FloatCoder:
     """Analysis and float networks of one tier."""
 
     def __init__(self, tier: str) -> None:
-        channels = TIERS[tier].feature_channels
         self._light: dict[str, nn.Module] = {}
         self._analysis: dict[str, nn.Module] = {}
-        for light, analysis in _PAIRS:
+        self.has_generators = all(
+            light_path(light, tier).is_file() and weights_path(analysis, tier).is_file()
+            for light, analysis in _PAIRS
+        )
+        for light, analysis in _PAIRS if self.has_generators else _PAIRS[:1]:
             self._light[light] = load(light, tier).module
-            self._analysis[light] = load_analysis(analysis, channels, weights_path(analysis, tier))
+            self._analysis[light] = load_analysis(analysis, tier, weights_path(analysis, tier))
 
     def code(
         self, name: str, packed: NDArray[np.uint8], quality: int, references: Inputs
@@ -109,7 +116,8 @@ class _FloatCoder:
         """The network's inputs for a packed source frame, and its feature as uint8."""
         with torch.inference_mode():
             features = [_real(feature, RELU6_SCALE) for feature in references.values()]
-            latent = self._analysis[name](_real(packed, PIXEL_SCALE), *features)
+            at = torch.tensor([quality])
+            latent = self._analysis[name](_real(packed, PIXEL_SCALE), at, *features)
             symbols = (latent[0] / step_size(quality)).round().clamp(-127, 127)
             levels = dequantize(symbols.to(torch.int8).numpy(), quality)
             real = (torch.from_numpy(levels).float() - 128.0) / 4.0

@@ -23,6 +23,12 @@ STRATEGIES = {
     "procedural": StrategyId.PROCEDURAL,
 }
 _LATENT = (StrategyId.SEMANTIC_LATENT, StrategyId.I_FRAME_INTERPOLATION)
+# What decodes each kind of frame, and what makes its latents: a scene may need all three.
+_LATENT_NETWORKS = {
+    "iframe_decoder": "analysis_i",
+    "generator_p": "analysis_p",
+    "generator_b": "analysis_b",
+}
 _PRESETS = {
     Effort.FAST: {Codec.AV1: "4", Codec.VVC: "fast", Codec.H265: "medium", Codec.H264: "medium"},
     Effort.NORMAL: {Codec.AV1: "2", Codec.VVC: "medium", Codec.H265: "slow", Codec.H264: "slow"},
@@ -161,10 +167,12 @@ def _missing_latents(tier: str, picture: PictureFormat) -> str:
     if picture.bit_depth != 8:
         return f"its networks take 8 bits a sample, the source has {picture.bit_depth}"
     try:
-        read_models(packaged_models(tier)).network("iframe_decoder")
+        folder = read_models(packaged_models(tier))
+        for light in _LATENT_NETWORKS:
+            folder.network(light)
     except ModelError as error:
         return str(error)
-    if not weights_path("analysis_i", tier).is_file():
+    if not all(weights_path(each, tier).is_file() for each in _LATENT_NETWORKS.values()):
         return f"there are no analysis networks of tier {tier}: train them first"
     return ""
 

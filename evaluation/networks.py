@@ -68,7 +68,8 @@ _QUANTISERS: Mapping[str, Mapping[Codec, tuple[int, ...]]] = {
 }
 _QUALITIES = (8, 24, 40, 56)
 _LATENTS = (StrategyId.SEMANTIC_LATENT, StrategyId.I_FRAME_INTERPOLATION)
-_LATENT_NETWORK = "iframe_decoder"
+# A tier that has these has the I-frame decoder and the network for P-frames too.
+_LATENT_NETWORK, _LATENT_ANALYSIS = "generator_b", "analysis_b"
 
 
 @dataclass(frozen=True)
@@ -201,7 +202,7 @@ def _mean(values: Iterable[float]) -> float:
 
 
 def _latents_exist(networks: Iterable[str], tier: str) -> bool:
-    return _LATENT_NETWORK in networks and weights_path("analysis_i", tier).is_file()
+    return _LATENT_NETWORK in networks and weights_path(_LATENT_ANALYSIS, tier).is_file()
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ...decoder.networks import PIXEL_SCALE, RELU6_SCALE, TIERS
+from ...decoder import IFrameDecoder, load
+from ...decoder.networks import PIXEL_SCALE, RELU6_SCALE
 from ...runtime.chunks import StrategyId
 from ...runtime.errors import ModelError
 from ...runtime.frames import PictureFormat, Planes
@@ -25,9 +26,11 @@ from ...runtime.symbols import (
     choose_scale_index,
     encode_latent,
 )
-from ..analysis import Analysis, load_analysis
+from ..analysis import AnalysisNetwork, load_analysis
 from ..analysis_weights import weights_path
+from ..latent_refinement import refined
 from ..quality import psnr
+from ..scale_choice import economical
 from ..scene import Scene
 
 _BLOCK = 8
@@ -63,28 +66,46 @@ class PlannedFrame:
 
 
 class LatentCoder:
-    """The analysis networks, and the INT8 networks that undo them.
+    """The analysis networks, and the INT8 networks that undo them, loaded as they are needed.
 
-    `device` is where the analysis runs, a torch device. Raises ModelError if a network of the
-    tier was not trained or is not installed.
+    `device` is where the analysis runs, a torch device. `refinement` is how many steps of descent
+    the latents of I-frames take (`latent_refinement`). Raises ModelError if the tier has no
+    networks of the kind that is asked for, or they are not installed.
     """
 
-    def __init__(self, tier: str, device: str, networks: NetworkPool) -> None:
-        folder = read_models(packaged_models(tier))
+    def __init__(
+        self, tier: str, device: str, networks: NetworkPool, *, refinement: int = 0
+    ) -> None:
+        self._tier = tier
+        self._refinement = refinement
+        self._folder = read_models(packaged_models(tier))
         self._device = torch.device(device)
-        self.light: dict[FrameKind, Network] = {}
-        self._analysis: dict[FrameKind, Analysis] = {}
-        for kind, name in _ANALYSIS.items():
-            path = weights_path(name, tier)
+        self._networks = networks
+        self._light: dict[FrameKind, Network] = {}
+        self._analysis: dict[FrameKind, AnalysisNetwork] = {}
+
+    def light(self, kind: FrameKind) -> Network:
+        """The network that makes frames of that kind on a device."""
+        if kind not in self._light:
+            model_id = self._folder.network(_LIGHT[kind]).model_id
+            self._light[kind] = self._networks.network(model_id)
+        return self._light[kind]
+
+    def analysis(self, kind: FrameKind) -> AnalysisNetwork:
+        """The network that makes such frames' latents."""
+        if kind not in self._analysis:
+            path = weights_path(_ANALYSIS[kind], self._tier)
             if not path.is_file():
-                raise ModelError(f"{path.name}: no such analysis network; train tier {tier} first")
-            network = load_analysis(name, TIERS[tier].feature_channels, path)
+                raise ModelError(
+                    f"{path.name}: no such analysis network; train tier {self._tier} first"
+                )
+            network = load_analysis(_ANALYSIS[kind], self._tier, path)
             # On two CPU cores convolutions run 1.6 times as fast in this order of bytes.
             for parameter in network.parameters():
                 if parameter.dim() == 4:
                     parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
             self._analysis[kind] = network.to(self._device)
-            self.light[kind] = networks.network(folder.network(_LIGHT[kind]).model_id)
+        return self._analysis[kind]
 
     def code(
         self,
@@ -98,9 +119,18 @@ class LatentCoder:
         with torch.inference_mode():
             frame = self._real(packed, PIXEL_SCALE)
             features = [self._real(feature, RELU6_SCALE) for feature in references]
-            levels = self._analysis[kind](frame, *features)[0] / step_size(quality)
-            symbols = levels.round().clamp(-127, 127).to(torch.int8).cpu().numpy()
+            at = torch.tensor([quality], device=self._device)
+            levels = self.analysis(kind)(frame, at, *features) / step_size(quality)
+        if kind is FrameKind.I and self._refinement:
+            levels = self._refined(levels, frame, quality)
+        symbols = levels[0].round().clamp(-127, 127).to(torch.int8).cpu().numpy()
         return self.reconstruct(symbols, picture, kind, references, quality)
+
+    def _refined(self, levels: torch.Tensor, frame: torch.Tensor, quality: int) -> torch.Tensor:
+        decoder = load(_LIGHT[FrameKind.I], self._tier).module.to(self._device)
+        assert isinstance(decoder, IFrameDecoder)
+        # Tensors of inference mode take no part in gradients.
+        return refined(decoder, levels.clone(), frame.clone(), quality, self._refinement)
 
     def _real(self, levels: NDArray[np.uint8], scale: float) -> torch.Tensor:
         tensor = torch.from_numpy(levels).to(self._device, torch.float32)
@@ -117,8 +147,11 @@ class LatentCoder:
         """What the device makes of symbols [64, h, w]."""
         inputs = {"latent": dequantize(symbols, quality)}
         inputs.update(zip(_PORTS, references, strict=False))
-        frame, feature = self.light[kind].run(inputs)
-        latent = Latent(symbols, choose_scale_index(symbols))
+        frame, feature = self.light(kind).run(inputs)
+        if kind is FrameKind.I:
+            latent = economical(symbols)
+        else:
+            latent = Latent(symbols, choose_scale_index(symbols))
         return CodedFrame(latent, unpack(frame, picture), feature)
 
 
@@ -148,8 +181,9 @@ def code_scene(
             features[frame.position] = coded.feature
         for done in [each for each in features if last_use[each] <= step]:
             del features[done]
-    models = tuple(network.entry.model_id for network in coder.light.values())
-    return _body(latents, models), quality_db
+    kinds = sorted({frame.kind for frame in order})
+    models = tuple(coder.light(kind).entry.model_id for kind in kinds)
+    return latent_body(latents, models), quality_db
 
 
 def predicted_order(count: int) -> list[PlannedFrame]:
@@ -178,9 +212,10 @@ def _between(past: int, future: int) -> list[PlannedFrame]:
     return [here, *_between(past, middle), *_between(middle, future)]
 
 
-def _body(
+def latent_body(
     latents: Sequence[tuple[PlannedFrame, int, Latent]], models: tuple[str, ...]
 ) -> LatentBody:
+    """Frames in decoding order, each with its quality index and latent, as a chunk's body."""
     tables = tuple(
         choose_difference_tables(
             [latent.scale_index for frame, _, latent in latents if frame.kind is kind]

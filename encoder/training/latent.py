@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ...decoder import TIERS, Generator, IFrameDecoder, build
+from ...decoder import Generator, IFrameDecoder, build
 from ...decoder.networks import LATENT_SCALE
 from ...runtime.latents import step_size
 from ..analysis import QUALITIES, build_analysis
@@ -55,11 +55,10 @@ class Trainer:
     """The six networks and one step on each of the three tasks."""
 
     def __init__(self, tier: str) -> None:
-        channels = TIERS[tier].feature_channels
         self.networks: dict[str, nn.Module] = {name: build(name, tier) for name in _LIGHT}
         for kind in "ipb":
             name = f"analysis_{kind}"
-            self.networks[name] = build_analysis(name, channels)
+            self.networks[name] = build_analysis(name, tier)
         for name in _LIGHT:
             network = self.networks[name]
             assert isinstance(network, IFrameDecoder | Generator)
@@ -75,7 +74,8 @@ class Trainer:
         suffix = "ipb"[len(references)]
         light = {"i": "iframe_decoder", "p": "generator_p", "b": "generator_b"}[suffix]
         step = step_size(quality)
-        latent = self.networks[f"analysis_{suffix}"](frame, *references)
+        at = torch.full((len(frame),), quality)
+        latent = self.networks[f"analysis_{suffix}"](frame, at, *references)
         symbols = round_straight_through(latent / step).clamp(-127, 127)
         output, feature = self.networks[light](*references, dequantize(symbols, step))
         pixels = frame.shape[2] * frame.shape[3] * 64

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ...decoder import TIERS
+from ...export.quantization.recipe import Arithmetic
 from .checkpoint import Progress, load_checkpoint, save_checkpoint
 from .fake_quant import int8_arithmetic
 from .schedule import Deadline, Schedule
@@ -28,13 +29,14 @@ class Job:
 
     `networks` are all of them by name, `light` names those that devices run in INT8. A parameter
     group of `optimizer` may have a `share` of the scheduled rate, 1 if it has none. Gradients are
-    clipped to `max_norm`.
+    clipped to `max_norm`. `arithmetic` is the INT8 arithmetic of the last steps.
     """
 
     networks: dict[str, nn.Module]
     light: tuple[str, ...]
     optimizer: torch.optim.Optimizer
     max_norm: float
+    arithmetic: Arithmetic = Arithmetic.FAST
 
 
 def run(
@@ -64,7 +66,7 @@ def run(
             if schedule.quantized(done.step):
                 # The parametrisation is costly to set up: stay in it for a block of steps.
                 for name in job.light:
-                    stack.enter_context(int8_arithmetic(job.networks[name]))
+                    stack.enter_context(int8_arithmetic(job.networks[name], job.arithmetic))
             for _ in range(schedule.block(done.step)):
                 for group in optimizer.param_groups:
                     group["lr"] = group.get("share", 1.0) * schedule.rate(done.step)

@@ -3,10 +3,11 @@
     python -m edgecodec.encoder.training.make_packs triplets --data DIR --pack PACK
     python -m edgecodec.encoder.training.make_packs halves --data DIR --pack PACK
     python -m edgecodec.encoder.training.make_packs sequences --data DIR --pack PACK
+    python -m edgecodec.encoder.training.make_packs pictures --data DIR --pack PACK
 
 `triplets` trains enhancers (every segment is coded by all four base codecs, at random quantisers),
 `halves` the generator that brings bases of half the size to full size, `sequences` trains what
-codes latents.
+codes latents, `pictures` what codes I-frames alone.
 """
 
 from __future__ import annotations
@@ -32,9 +33,10 @@ from ...runtime.upsample import Upsampling
 from ..codecs import BaseSettings, encoder_for
 from ..downscale import downscale, half_size
 from .packs import FINE_STEPS, FINE_ZERO, plane_errors
-from .sources import Scales, Segment, find_sources, read_segments
+from .sources import Scales, Segment, find_sources, read_pictures, read_segments
 
 CROP = 128
+PICTURE_CROP = 256
 _TRIPLET_FRAMES = 25
 _SEQUENCE_FRAMES = 9
 # Quantisers from hardly visible loss to the lowest rates in use, and encodes for each segment.
@@ -165,9 +167,19 @@ def sequences(
         yield np.concatenate([pack(_crop(frame, *window), 8) for frame in segment.frames])
 
 
-def _window(segment: Segment, random: np.random.Generator) -> tuple[int, int]:
+def pictures(
+    segment: Segment, crops: int, random: np.random.Generator
+) -> Iterator[NDArray[np.uint8]]:
+    """Crops [96, 32, 32] of a single frame; none of a frame that is smaller."""
+    if min(segment.format.width, segment.format.height) >= PICTURE_CROP:
+        for _ in range(crops):
+            window = _window(segment, random, PICTURE_CROP)
+            yield pack(_crop(segment.frames[0], *window, PICTURE_CROP), 8)[0]
+
+
+def _window(segment: Segment, random: np.random.Generator, side: int = CROP) -> tuple[int, int]:
     """(row, column) of a crop's corner, multiples of 8."""
-    rows, columns = segment.format.height - CROP, segment.format.width - CROP
+    rows, columns = segment.format.height - side, segment.format.width - side
     return int(random.integers(rows // 8 + 1)) * 8, int(random.integers(columns // 8 + 1)) * 8
 
 
@@ -180,7 +192,7 @@ def _crop(planes: Planes, row: int, column: int, side: int = CROP) -> Planes:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("kind", choices=("triplets", "halves", "sequences"))
+    parser.add_argument("kind", choices=("triplets", "halves", "sequences", "pictures"))
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--pack", type=Path, required=True)
     parser.add_argument("--segments", type=int, default=3, help="for each clip")
@@ -191,13 +203,17 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     random = np.random.default_rng(arguments.seed)
-    frames = _SEQUENCE_FRAMES if arguments.kind == "sequences" else _TRIPLET_FRAMES
+    frames = {"sequences": _SEQUENCE_FRAMES, "pictures": 1}.get(arguments.kind, _TRIPLET_FRAMES)
     x: list[NDArray[np.uint8]] = []
     conditions: list[NDArray[np.uint8]] = []
     for path in track(
         find_sources(arguments.data), description=arguments.kind, console=Console(stderr=True)
     ):
         scales = Scales(arguments.scales)
+        if arguments.kind == "pictures":
+            for segment in read_pictures(path, arguments.segments, random, scales):
+                x += pictures(segment, arguments.crops, random)
+            continue
         for segment in read_segments(path, arguments.segments, frames, random, scales):
             if arguments.kind == "sequences":
                 x += sequences(segment, arguments.crops, random)

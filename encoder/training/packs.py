@@ -149,3 +149,35 @@ class SequencePack:
         samples = [Mirroring.drawn(random).of(self._x[row]) for row in rows]
         samples = [each[::-1] if random.random() < 0.5 else each for each in samples]
         return torch.from_numpy(np.stack(samples)).float() / 255.0
+
+
+class PicturePack:
+    """Crops of single source frames, packed to 1/8 resolution.
+
+    Several folders are read as one. `FOLDER/x.npy` is uint8 [N, 96, S, S].
+    """
+
+    def __init__(self, *folders: Path) -> None:
+        self._x = [np.load(f / "x.npy", mmap_mode="r", allow_pickle=False) for f in folders]
+        self._starts = np.cumsum([0, *map(len, self._x)])
+
+    def __len__(self) -> int:
+        return int(self._starts[-1])
+
+    def batch(self, random: np.random.Generator, size: int, cells: int) -> Tensor:
+        """`size` random crops [N, 96, cells, cells], float32 pixels in [0, 1].
+
+        All are mirrored at random. Raises ValueError where crops have fewer cells.
+        """
+        rows = np.sort(random.choice(len(self), size, replace=False))
+        samples = [self._sample(int(row), random, cells) for row in rows]
+        return torch.from_numpy(np.concatenate(samples)).float() / 255.0
+
+    def _sample(self, row: int, random: np.random.Generator, cells: int) -> Packed:
+        pack = int(np.searchsorted(self._starts, row, side="right")) - 1
+        stored = self._x[pack][row - self._starts[pack]]
+        room = stored.shape[-1] - cells
+        if room < 0:
+            raise ValueError(f"crops of {cells} cells from a pack of {stored.shape[-1]}")
+        top, left = random.integers(room + 1, size=2)
+        return Mirroring.drawn(random).of(stored[None, :, top : top + cells, left : left + cells])

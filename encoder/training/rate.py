@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 _SMALLEST_MEAN = 1.0 / 256.0
 _SIDE_BITS = 1.5
+_NATS_PER_BIT = 0.6931471805599453
 
 
 def round_straight_through(x: Tensor) -> Tensor:
@@ -26,11 +27,9 @@ def bits(symbols: Tensor) -> Tensor:
     A two-sided geometric variable with mean magnitude m is a Laplace of scale
     b = 0.5 / asinh(0.5 / m) integrated over unit cells.
     """
-    n, c, h, w = symbols.shape
     magnitude = symbols.abs()
-    mean = F.avg_pool2d(magnitude, 4).reshape(n, c // 4, 4, h // 4, w // 4).mean(dim=2)
-    scale = 0.5 / torch.asinh(0.5 / (mean + _SMALLEST_MEAN))
-    wide = scale.repeat_interleave(4, 1).repeat_interleave(4, 2).repeat_interleave(4, 3)
+    mean = _group_means(magnitude)
+    wide = _scales(mean)
     # Cell [k - 1/2, k + 1/2] for k >= 1: half of exp(-(k - 1/2)/b) - exp(-(k + 1/2)/b), in logs.
     tail = (magnitude - 0.5) / wide
     nonzero = tail - torch.log(0.5 * -torch.expm1(-1.0 / wide))
@@ -39,5 +38,37 @@ def bits(symbols: Tensor) -> Tensor:
     share = magnitude.clamp(max=1.0)
     ones = 0.5 / wide - torch.log(0.5 * -torch.expm1(-1.0 / wide))
     nats = torch.where(magnitude > 1.0, nonzero, zero + share * (ones - zero))
-    side = _SIDE_BITS * torch.log2(1.0 + 8.0 * mean).sum(dim=(1, 2, 3))
-    return nats.sum(dim=(1, 2, 3)) / 0.6931471805599453 + side
+    return nats.sum(dim=(1, 2, 3)) / _NATS_PER_BIT + _side_bits(mean)
+
+
+def noisy_bits(symbols: Tensor, noisy: Tensor) -> Tensor:
+    """As `bits`, for latents with uniform noise of -1/2 to 1/2 in the place of rounding.
+
+    The groups' scales are those of `symbols`, the code lengths those of the density of `noisy`:
+    unlike rounded symbols, these have gradients towards zero below 1/2 too.
+    """
+    mean = _group_means(symbols.abs())
+    wide = _scales(mean).detach()
+    size = noisy.abs()
+    outer = (size - 0.5) / wide - torch.log(0.5 * -torch.expm1(-1.0 / wide))
+    near = size.clamp(max=0.5)
+    both = torch.exp((near - 0.5) / wide) + torch.exp(-(near + 0.5) / wide)
+    inner = -torch.log1p(-0.5 * both)
+    nats = torch.where(size >= 0.5, outer, inner)
+    return nats.sum(dim=(1, 2, 3)) / _NATS_PER_BIT + _side_bits(mean)
+
+
+def _group_means(magnitude: Tensor) -> Tensor:
+    """Mean magnitude of every group, [N, 16, h / 4, w / 4]."""
+    n, c, h, w = magnitude.shape
+    return F.avg_pool2d(magnitude, 4).reshape(n, c // 4, 4, h // 4, w // 4).mean(dim=2)
+
+
+def _scales(mean: Tensor) -> Tensor:
+    """The Laplace's scale for every symbol."""
+    scale = 0.5 / torch.asinh(0.5 / (mean + _SMALLEST_MEAN))
+    return scale.repeat_interleave(4, 1).repeat_interleave(4, 2).repeat_interleave(4, 3)
+
+
+def _side_bits(mean: Tensor) -> Tensor:
+    return _SIDE_BITS * torch.log2(1.0 + 8.0 * mean).sum(dim=(1, 2, 3))

@@ -71,6 +71,26 @@ class Scales(StrEnum):
     """To 0.6 of a large clip and 0.7 of a small one at least: as soft as video is at its size."""
 
 
+def read_pictures(
+    path: Path, count: int, random: np.random.Generator, scales: Scales
+) -> Iterator[Segment]:
+    """At most `count` segments of a single frame from one source, each at its own random scale.
+
+    Stills are scaled down by area, so that every sample is as sharp as 4:2:0 video can be.
+    """
+    if path.is_dir() or path.suffix.lower() in VIDEO_SUFFIXES:
+        yield from _from_clip(path, count, 1, random, scales)
+        return
+    picture = _image(path)
+    for _ in range(count):
+        short = min(picture.shape[:2])
+        # To a third at least, or to the smallest that still has several crops.
+        scale = float(np.exp(random.uniform(np.log(min(1.0, max(600 / short, 0.3))), 0.0)))
+        small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        y, u, v = _planes_of(small.astype(np.uint8, copy=False))
+        yield Segment(path.stem, ((y, u, v),), PictureFormat(y.shape[1], y.shape[0]), Fraction(25))
+
+
 def read_segments(
     path: Path,
     count: int,
@@ -128,7 +148,12 @@ def _clip(path: Path, most: int = 600) -> Iterator[Planes]:
 def _sequence(folder: Path) -> Iterator[Planes]:
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() in IMAGE_SUFFIXES:
-            yield _planes_of(_image(path))
+            yield read_still(path)
+
+
+def read_still(path: Path) -> Planes:
+    """A still as 4:2:0 planes of even sides. EdgecodecError if OpenCV cannot read it."""
+    return _planes_of(_image(path))
 
 
 def _image(path: Path) -> np.ndarray:

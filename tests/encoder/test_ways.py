@@ -180,6 +180,29 @@ def test_a_tier_that_mends_and_has_no_latents(without) -> None:
         make("semantic_latent")
 
 
+@pytest.mark.parametrize("missing", ["generator_p", "generator_b"])
+def test_i_frames_alone_code_no_scene(without, missing: str) -> None:
+    without(missing)
+    made = make()
+    assert not made.wanted & {STRATEGIES[name] for name in LATENT}
+    with pytest.raises(ModelError, match=missing):
+        make("semantic_latent")
+
+
+@pytest.mark.parametrize("missing", ["analysis_i", "analysis_p", "analysis_b"])
+def test_latents_need_all_three_analysis_networks(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, missing: str
+) -> None:
+    known = ways_module.weights_path
+
+    def path(name: str, tier: str) -> Path:
+        return tmp_path / "none" if name == missing else known(name, tier)
+
+    monkeypatch.setattr(ways_module, "weights_path", path)
+    with pytest.raises(ModelError, match="no analysis networks of tier nano"):
+        make("i_frame_interpolation")
+
+
 @pytest.mark.parametrize("picture", [SMALL, LARGE, DEEP], ids=["small", "large", "deep"])
 def test_no_two_trials_share_a_name(picture: PictureFormat) -> None:
     made = names(make(picture=picture))

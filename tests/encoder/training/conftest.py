@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from edgecodec.encoder.training.packs import plane_errors
+from edgecodec.runtime.packing import pack
 
 
 @pytest.fixture(scope="session")
@@ -48,4 +50,22 @@ def sequence_pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
     moving = 3 * np.arange(9)[None, :, None, None, None] + 4 * np.arange(8)
     x = np.broadcast_to(level + moving, (6, 9, 96, 8, 8)).clip(0, 255).astype(np.uint8)
     np.save(folder / "x.npy", x)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def picture_pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """24 pictures of 128x128 pixels: soft shapes that blocks share, and some noise."""
+    folder = tmp_path_factory.mktemp("pictures")
+    random = np.random.default_rng(4)
+    made = []
+    for _ in range(24):
+        planes = []
+        for side in (128, 64, 64):
+            coarse = random.uniform(30, 220, (6, 6)).astype(np.float32)
+            smooth = cv2.resize(coarse, (side, side), interpolation=cv2.INTER_CUBIC)
+            noisy = smooth + random.normal(0, 2, smooth.shape)
+            planes.append(noisy.clip(0, 255).astype(np.uint8))
+        made.append(pack((planes[0], planes[1], planes[2]), 8)[0])
+    np.save(folder / "x.npy", np.stack(made))
     return folder

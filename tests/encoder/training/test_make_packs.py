@@ -6,11 +6,13 @@ import sys
 from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from edgecodec.encoder.training import make_packs
 from edgecodec.encoder.training.make_packs import CROP, halves, sequences, triplets
 from edgecodec.encoder.training.packs import (
+    PicturePack,
     SequencePack,
     TripletPack,
     channels_stored,
@@ -137,3 +139,21 @@ def test_clips_that_are_all_too_short_are_an_error(
     with pytest.raises(EdgecodecError, match="no clip has 25 frames of 8 bits"):
         command(monkeypatch, "triplets", data, tmp_path / "pack")
     assert not (tmp_path / "pack").exists()
+
+
+def test_pictures_are_crops_of_stills_and_of_single_frames(
+    draw_planes, make_clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    large = PictureFormat(640, 640)
+    make_clip(data / "one.mp4", large, draw_planes(large, 1))
+    random = np.random.default_rng(0)
+    still = cv2.resize(random.uniform(0, 255, (9, 9, 3)).astype(np.float32), (700, 650))
+    cv2.imwrite(str(data / "still.png"), still)
+    # Too small for one crop.
+    cv2.imwrite(str(data / "tiny.png"), still[:200])
+    command(monkeypatch, "pictures", data, tmp_path / "p")
+    pack = PicturePack(tmp_path / "p")
+    assert len(pack) in (2, 4)
+    assert pack.batch(np.random.default_rng(0), 2, 32).shape == (2, 96, 32, 32)

@@ -11,6 +11,7 @@ import torch
 from edgecodec.encoder.training.augment import Mirroring
 from edgecodec.encoder.training.packs import (
     PLANES,
+    PicturePack,
     SequencePack,
     TripletPack,
     channels_stored,
@@ -140,3 +141,29 @@ def test_a_pack_that_is_a_pickle_is_refused(triplet_pack: Path, tmp_path: Path) 
     np.save(folder / "x.npy", pickled)
     with pytest.raises(ValueError, match="Python objects"):
         SequencePack(folder)
+
+
+def test_pictures_are_cropped_at_any_cell_and_several_packs_are_one(
+    picture_pack: Path, tmp_path: Path
+) -> None:
+    stored = np.arange(16, dtype=np.uint8)[None, None, :, None] + np.zeros(
+        (3, 96, 16, 16), np.uint8
+    )
+    np.save(tmp_path / "x.npy", stored)
+    both = PicturePack(tmp_path, picture_pack)
+    assert len(both) == 27
+    alone = PicturePack(tmp_path)
+    rows = set()
+    for seed in range(20):
+        x = alone.batch(np.random.default_rng(seed), 3, 8)
+        assert x.shape == (3, 96, 8, 8)
+        levels = (x * 255).round()
+        rows |= {int(each) for each in levels[:, 0, :, 0].min(dim=1).values}
+        # Neighbouring cells of the pack are neighbours in the crop.
+        assert set((levels[:, 0, 1:, 0] - levels[:, 0, :-1, 0]).abs().unique().tolist()) == {1.0}
+    assert rows == set(range(9))
+
+
+def test_a_crop_larger_than_the_pack_is_an_error(picture_pack: Path) -> None:
+    with pytest.raises(ValueError, match="crops of 24 cells from a pack of 16"):
+        PicturePack(picture_pack).batch(np.random.default_rng(0), 2, 24)

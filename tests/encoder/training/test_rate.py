@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from edgecodec.encoder.training.rate import bits, round_straight_through
+from edgecodec.encoder.training.rate import bits, noisy_bits, round_straight_through
 from edgecodec.runtime.symbols import (
     Latent,
     choose_difference_tables,
@@ -62,3 +62,21 @@ def test_rounding_lets_gradients_through() -> None:
     (y * torch.tensor([1.0, 2.0, 3.0])).sum().backward()
     assert x.grad is not None
     assert x.grad.tolist() == [1.0, 2.0, 3.0]
+
+
+@pytest.mark.parametrize("mean", [0.5, 2.0, 8.0])
+def test_noise_in_the_place_of_rounding_costs_about_as_much(mean: float) -> None:
+    torch.manual_seed(0)
+    symbols = torch.from_numpy(laplace(mean)).float()[None]
+    noisy = symbols + torch.rand_like(symbols) - 0.5
+    # Noise on symbols that were rounded already is twice the noise: never cheaper.
+    assert float(bits(symbols)) <= float(noisy_bits(symbols, noisy)) <= 1.6 * float(bits(symbols))
+    assert float(noisy_bits(symbols, symbols)) == pytest.approx(float(bits(symbols)), rel=0.01)
+
+
+def test_noisy_latents_that_round_to_zero_are_drawn_towards_it() -> None:
+    symbols = torch.from_numpy(laplace(1.0)).float()[None]
+    levels = torch.full_like(symbols, 0.3).requires_grad_()
+    noisy_bits(symbols, levels).sum().backward()
+    assert levels.grad is not None
+    assert (levels.grad > 0).all()

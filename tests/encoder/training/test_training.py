@@ -281,4 +281,4 @@ def test_the_commands_train_and_publish(
     for name in network_names():
         load(name, "nano", light / f"{name}-nano.safetensors")
     for name in analysis_names():
-        load_analysis(name, 96, analysis / f"{name}-nano.safetensors")
+        load_analysis(name, "nano", analysis / f"{name}-nano.safetensors")

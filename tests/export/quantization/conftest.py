@@ -10,7 +10,7 @@ import onnx
 import onnxruntime as ort
 import pytest
 import torch
-from edgecodec.decoder import TIERS, load, spec
+from edgecodec.decoder import load, spec
 from edgecodec.decoder.networks import NetworkSpec
 from edgecodec.encoder.analysis import load_analysis
 from edgecodec.encoder.analysis_weights import weights_path
@@ -132,10 +132,11 @@ def _latent(
 ) -> NDArray[np.uint8]:
     """What the encoder would send, dequantised."""
     quality = 30
-    network = load_analysis(name, TIERS["nano"].feature_channels, weights_path(name, "nano"))
+    network = load_analysis(name, "nano", weights_path(name, "nano"))
     y, u, v = frame
     packed = torch.from_numpy(pack((y, u, v), 8, 16)).float() / 255
     with torch.inference_mode():
-        latent = network(packed, *(torch.from_numpy(f).float() * (6 / 255) for f in features))
+        references = (torch.from_numpy(f).float() * (6 / 255) for f in features)
+        latent = network(packed, torch.tensor([quality]), *references)
     symbols = (latent[0] / step_size(quality)).round().clamp(-127, 127)
     return dequantize(symbols.to(torch.int8).numpy(), quality)

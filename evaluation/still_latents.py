@@ -1,0 +1,105 @@
+"""I-frames of this codec as still pictures: as players decode them, or of a training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from ..encoder.resources import Resources
+from ..encoder.scene import Scene
+from ..encoder.strategies.latent import LatentCoder, code_scene
+from ..encoder.training.float_coder import FloatCoder
+from ..runtime.chunks import Chunk, StrategyId
+from ..runtime.container import Header, Writer
+from ..runtime.frames import ColorInfo
+from ..runtime.payloads import LatentBody, pack_body
+from .still_codecs import CodedStill
+from .still_pictures import Still
+from .streams import stream_frames
+
+QUALITIES: Sequence[float] = (2, 12, 22, 32, 42, 52, 62)
+_RATE = Fraction(25)
+
+
+@dataclass(frozen=True)
+class IFrames:
+    """I-frames of a tier: a real stream of one frame, INT8, decoded by the runtime.
+
+    The setting is the quality index. What is not the chunk's body counts as container. `refinement`
+    is as of `LatentCoder`.
+    """
+
+    tier: str
+    resources: Resources
+    refinement: int = 0
+    settings: Sequence[float] = QUALITIES
+
+    @property
+    def name(self) -> str:
+        """See `StillCodec.name`."""
+        return f"edgecodec {self.tier}{_refined(self.refinement)}"
+
+    def code(self, still: Still, setting: float) -> CodedStill:
+        """See `StillCodec.code`."""
+        scene = Scene(0, 0, (still.planes,), (0,), still.format, _RATE, ColorInfo())
+        body, _ = code_scene(self._coder, StrategyId.SEMANTIC_LATENT, scene, int(setting))
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "still.ecv"
+            packed = _write(path, still, body, self.tier)
+            (planes,) = stream_frames(path, threads=self.resources.threads)
+            size = path.stat().st_size
+        return CodedStill(size, size - packed, planes)
+
+    @cached_property
+    def _coder(self) -> LatentCoder:
+        return LatentCoder(self.tier, "cpu", self.resources.networks, refinement=self.refinement)
+
+
+@dataclass(frozen=True)
+class FloatIFrames:
+    """I-frames of a training's checkpoint in float, in the bytes that a chunk's body would have."""
+
+    checkpoint: Path
+    tier: str
+    refinement: int = 0
+    settings: Sequence[float] = QUALITIES
+
+    @property
+    def name(self) -> str:
+        """See `StillCodec.name`."""
+        return f"float {self.checkpoint.stem}{_refined(self.refinement)}"
+
+    def code(self, still: Still, setting: float) -> CodedStill:
+        """See `StillCodec.code`."""
+        body, planes = self._coder.code(still.planes, still.format, int(setting), self.refinement)
+        return CodedStill(len(pack_body(body)), 0, planes)
+
+    @cached_property
+    def _coder(self) -> FloatCoder:
+        return FloatCoder(self.checkpoint, self.tier)
+
+
+def _refined(steps: int) -> str:
+    return f" refined {steps}" if steps else ""
+
+
+def _write(path: Path, still: Still, body: LatentBody, tier: str) -> int:
+    """Write a stream of one frame; returns how many of its bytes are the chunk's body."""
+    header = Header(
+        format=still.format,
+        time_base=1 / _RATE,
+        frame_rate=_RATE,
+        tier=tier,
+        model_ids=body.models,
+        frame_count=1,
+    )
+    packed = pack_body(body)
+    with path.open("wb") as file:
+        writer = Writer(file, header)
+        writer.write_chunk(Chunk(0, 0, StrategyId.SEMANTIC_LATENT, (0,), packed))
+        writer.finish()
+    return len(packed)
