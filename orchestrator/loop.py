@@ -163,12 +163,16 @@ class Loop:
                 began += 1
         if began == count:
             return began
+        # What somebody called off says nothing about its settings, and is not proposed again.
+        unknown = (State.QUEUED, State.RUNNING, State.CANCELLED)
         history = [
             Trial(each.experiment.settings, each.result, each.error or each.record.state.value)
             for each in analysis.outcomes
-            if not each.open
+            if each.record.state not in unknown
         ]
-        pending = [each.experiment.settings for each in analysis.outcomes if each.open]
+        pending = [
+            each.experiment.settings for each in analysis.outcomes if each.record.state in unknown
+        ]
         proposals = self._plan.designer.propose(history, pending, count - began)
         return began + sum(self._submit(each) for each in proposals)
 

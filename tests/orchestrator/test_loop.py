@@ -175,6 +175,20 @@ def test_a_run_goes_on_where_it_ended(table: Table, book: RunBook, dispatcher: D
     assert worker.began == [1, 2, 3, 4, 5]
 
 
+def test_what_somebody_calls_off_teaches_nothing_and_is_not_proposed_again(
+    table: Table, book: RunBook, dispatcher: Dispatcher
+) -> None:
+    def call_off(number: int) -> None:
+        if number == 1:
+            waiting = [each for each in dispatcher.ledger.records() if each.state is State.QUEUED]
+            dispatcher.cancel(max(waiting, key=_quality).job.id)
+
+    designer, worker = Counting(), OneWorker(table, before=call_off)
+    Loop(plan(designer, StopRules(count=4)), dispatcher, book, worker, Boards().show).run()
+    assert worker.began == [1, 2, 4, 5]
+    assert all(trial.result for history in designer.histories for trial in history)
+
+
 def test_an_interrupted_run_calls_off_what_waits_and_goes_on_with_it(
     table: Table, book: RunBook, dispatcher: Dispatcher
 ) -> None:
