@@ -224,10 +224,10 @@ def test_a_trial_that_no_worker_can_make_is_said(
         encode(cut_clip.path, tmp_path / "out.ecv", OPTIONS, bench=where)
 
 
-def test_a_trial_that_comes_to_nothing_is_left_out_as_it_is_here(
+def test_ways_that_are_not_followed_are_those_that_are_not_followed_here(
     folder_fleet: Fleet, make_clip, draw_planes, tmp_path: Path
 ) -> None:
-    """H.265's encoder takes no picture this small."""
+    """By their names: x265's bytes for a picture this small vary a little from run to run."""
     tiny = PictureFormat(16, 16)
     clip = make_clip(tmp_path / "tiny.mkv", tiny, draw_planes(tiny, 8))
     told: list[list[str]] = []
@@ -236,7 +236,8 @@ def test_a_trial_that_comes_to_nothing_is_left_out_as_it_is_here(
     for name, over_fleet in (("here.ecv", False), ("there.ecv", True)):
         where = bench(folder_fleet, clip.path) if over_fleet else None
         report = encode(clip.path, tmp_path / name, options, bench=where)
-        told.append([each for scene in report.scenes for each in scene.skipped])
+        skipped = [each for scene in report.scenes for each in scene.skipped]
+        told.append([each.partition(":")[0] for each in skipped])
     assert told[0] == told[1]
     assert any("h265" in each for each in told[0])
     assert (tmp_path / "here.ecv").read_bytes() == (tmp_path / "there.ecv").read_bytes()
