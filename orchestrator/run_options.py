@@ -72,8 +72,15 @@ def store_clips(
     files: Sequence[Path], frames: int | None, media: MediaStore
 ) -> tuple[RunClip, ...]:
     """Put videos where workers find them, by the hash of their content: what is there already is
-    not sent again. Raises UnsupportedError where one is given twice, OSError where one cannot be
-    read, DispatchError where the store does not take it."""
+    not sent again. Raises UnsupportedError where one is given twice or cannot be encoded,
+    BitstreamError where one is damaged, OSError where one cannot be read, DispatchError where the
+    store does not take it."""
+    from ..encoder.media import open_source
+
+    # All of them first: no worker is paid to find out.
+    for file in files:
+        with open_source(file):
+            pass
     stored: list[RunClip] = []
     for file in files:
         sha256 = file_sha256(file)

@@ -157,6 +157,7 @@ def test_a_run_goes_on_without_doing_anything_twice(fleet: Fleet) -> None:
         (["results", "one", "--csv", "--json"], 2, "exclude"),
         (["report", "one", "-o", "/nowhere/at/all.html"], 2, "no folder"),
         (["run", "nowhere.mp4"], 3, "nowhere.mp4"),
+        (["run", __file__], 3, "not a video"),
         (["run", "--run", "one", "--seed", "9"], 3, "other seed"),
         (["run", "--run", "one", "--budget", "5"], 2, "--price"),
         (["run", "--run", "new"], 3, "there is no run new"),

@@ -10,7 +10,10 @@ from edgecodec.orchestrator.media import MediaStore, open_media
 from edgecodec.orchestrator.runs import RunBook
 from edgecodec.orchestrator.sitting import Wish, open_run, sitting
 from edgecodec.orchestrator.tables import open_table
-from edgecodec.runtime.errors import UnsupportedError
+from edgecodec.runtime.errors import BitstreamError, UnsupportedError
+from edgecodec.runtime.frames import PictureFormat
+
+SIZE = PictureFormat(64, 64)
 
 
 @pytest.fixture
@@ -26,10 +29,9 @@ def media(tmp_path: Path) -> MediaStore:
 
 
 @pytest.fixture
-def video(tmp_path: Path) -> Path:
-    path = tmp_path / "Holiday.MP4"
-    path.write_bytes(b"not looked into here")
-    return path
+def video(tmp_path: Path, make_clip, draw_planes) -> Path:
+    clip = make_clip(tmp_path / "Holiday.MP4", SIZE, draw_planes(SIZE, 3))
+    return Path(clip.path)
 
 
 @pytest.fixture
@@ -84,11 +86,11 @@ def test_an_old_run_is_not_made_another(
 
 
 def test_other_videos_are_another_run(
-    book: RunBook, media: MediaStore, wish: Wish, tmp_path: Path
+    book: RunBook, media: MediaStore, wish: Wish, tmp_path: Path, make_clip, draw_planes
 ) -> None:
     open_run(wish, book, media)
     other = tmp_path / "other.mp4"
-    other.write_bytes(b"something else")
+    make_clip(other, SIZE, draw_planes(SIZE, 4))
     with pytest.raises(UnsupportedError, match="other videos"):
         open_run(replace(wish, clips=(other,)), book, media)
 
@@ -109,6 +111,17 @@ def test_what_cannot_be_leaves_no_run_behind(
     with pytest.raises(UnsupportedError, match=said):
         open_run(replace(wish, **change), book, media)  # type: ignore[arg-type]
     assert list(book.list()) == []
+
+
+def test_a_damaged_video_is_refused_before_anything_is_sent(
+    book: RunBook, media: MediaStore, wish: Wish, video: Path, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(video.read_bytes()[:100])
+    with pytest.raises(BitstreamError, match=r"broken\.mp4"):
+        open_run(replace(wish, clips=(video, broken)), book, media)
+    assert list(media.names("clips/")) == []
+    assert book.list() == ()
 
 
 def test_the_same_video_twice_is_refused(
