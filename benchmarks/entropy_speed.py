@@ -2,9 +2,10 @@
 
     python benchmarks/entropy_speed.py STREAM.ecv
 
-Prints JSON: frames with latents, the share of their symbols that is coded (the others lie in groups
-that are all zero), coded symbols a second and milliseconds a frame, both of processor time, which
-other load does not lengthen much. What a profile assumes of entropy decoding rests on these.
+Prints JSON: frames with latents, the share of their symbols that is coded (with explicit scales the
+others lie in groups that are all zero; with a prior all are coded), coded symbols a second and
+milliseconds a frame, both of processor time, which other load does not lengthen much. What a
+profile assumes of entropy decoding rests on these.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +23,9 @@ from unittest.mock import patch
 import edgecodec.runtime
 import numpy as np
 from edgecodec.evaluation.environment import hardware
-from edgecodec.runtime.scenes import latent as latent_scenes
+from edgecodec.runtime.scenes import _symbols as scene_symbols
 from edgecodec.runtime.symbols import GROUP_CELLS, GROUP_CHANNELS, Latent
+from numpy.typing import NDArray
 
 _QUANTILES = {"low": 0, "p10": 10, "p50": 50, "p90": 90, "high": 100}
 
@@ -43,15 +46,18 @@ def coded_symbols(latent: Latent) -> int:
     return GROUP_CHANNELS * int(np.count_nonzero(index[:, :height, :width]))
 
 
-def timed(decode: Callable[..., Latent], found: list[Decoded]) -> Callable[..., Latent]:
-    """`decode`, with a note of each latent in `found`."""
+def timed(decode: Callable[..., Any], found: list[Decoded]) -> Callable[..., Any]:
+    """`decode`, with a note in `found` of each latent, or symbols, that it gives."""
 
-    def wrapped(*arguments: Any, **options: Any) -> Latent:
+    def wrapped(*arguments: Any, **options: Any) -> Latent | NDArray[np.int16]:
         start = time.thread_time()
-        latent = decode(*arguments, **options)
+        made: Latent | NDArray[np.int16] = decode(*arguments, **options)
         seconds = time.thread_time() - start
-        found.append(Decoded(latent.symbols.size, coded_symbols(latent), seconds))
-        return latent
+        if isinstance(made, Latent):
+            found.append(Decoded(made.symbols.size, coded_symbols(made), seconds))
+        else:
+            found.append(Decoded(made.size, made.size, seconds))
+        return made
 
     return wrapped
 
@@ -68,11 +74,11 @@ def main() -> None:
     parser.add_argument("stream", type=Path)
     stream = parser.parse_args().stream
     found: list[Decoded] = []
-    decode = timed(latent_scenes.decode_latent, found)
-    with (
-        patch.object(latent_scenes, "decode_latent", decode),
-        edgecodec.runtime.open(stream, threads=1) as video,
-    ):
+    with ExitStack() as stack:
+        for name in ("decode_latent", "decode_with_prior"):
+            decode = timed(getattr(scene_symbols, name), found)
+            stack.enter_context(patch.object(scene_symbols, name, decode))
+        video = stack.enter_context(edgecodec.runtime.open(stream, threads=1))
         for _ in video:
             pass
     if not found:

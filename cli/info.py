@@ -96,6 +96,7 @@ def _scene_dict(scene: SceneSummary) -> dict[str, object]:
         "codec": scene.codec,
         "enhanced_frames": scene.enhanced_frames,
         "models": scene.models,
+        "priors": scene.priors,
         "has_code": scene.has_code,
         "title": scene.title,
         "problem": scene.problem or None,
@@ -156,12 +157,18 @@ def _print_scenes(summary: Summary) -> None:
             f"{scene.start:.3f}",
             str(scene.frames),
             escape(name),
-            scene.codec.name.lower() if scene.codec else "-",
+            _codec(scene),
             _enhanced(scene),
             f"{scene.bits / 1000:.1f}",
             f"{scene.bits / 1000 / scene.duration:.1f}" if scene.duration else "-",
         )
     stdout_console().print(table)
+
+
+def _codec(scene: SceneSummary) -> str:
+    if scene.codec:
+        return scene.codec.name.lower()
+    return "priors" if scene.priors else "-"
 
 
 def _enhanced(scene: SceneSummary) -> str:

@@ -7,6 +7,7 @@ import time
 import numpy as np
 
 from ..runtime.models import ModelEntry
+from ..runtime.prior import Prior, packaged_priors
 from ..runtime.symbols import (
     CHANNELS,
     Latent,
@@ -22,6 +23,12 @@ from .size import FrameSize
 # Share of a latent's symbols that are coded, the others being zero by their group: the least, the
 # middle and, as the most, all. `benchmarks/entropy_speed.py` counts them in a stream.
 _CODED_LOW, _CODED_MID, _CODED_HIGH = 0.37, 0.56, 1.0
+# With a prior all are coded. The fastest and the slowest tenth of frames, as shares of the middle.
+_PRIOR_LOW, _PRIOR_HIGH = 0.9, 1.3
+# Multiply-accumulates of a prior's networks in the time of one coded symbol, on the same core.
+_MACS_A_SYMBOL = 2100
+# An I-frame decoder draws continued frames too, whose prior has more to compute.
+_KIND_LETTERS = {"iframe_decoder": "ci", "generator_p": "p", "generator_b": "b"}
 # Million coded symbols a second of one core where a profile does not say: what one core of the
 # server that `docs/profiles.md` names decodes while others work beside it.
 _ASSUMED_MSYMBOLS = 17.0
@@ -43,13 +50,34 @@ def entropy_interval(
     if all(port.name != _LATENT for port in network.inputs):
         return None
     padded = size.padded(_STRIDE)
-    symbols = CHANNELS * (padded.height // _STRIDE) * (padded.width // _STRIDE)
+    cells = (padded.height // _STRIDE) * (padded.width // _STRIDE)
     rate, basis = _rate(device, probed)
+    prior = _prior(network)
+    if prior is not None:
+        macs = _macs(prior)
+        whole = 1e3 * cells * (prior.channels + macs / _MACS_A_SYMBOL) / rate
+        what = f"{cells * prior.channels:,} symbols with a prior of {macs:,} MACs for each 16x16"
+        return Interval(
+            _PRIOR_LOW * whole, whole, _PRIOR_HIGH * whole, f"{what}, one core, {basis}", None
+        )
+    symbols = CHANNELS * cells
     low, mid, high = (
         1e3 * share * symbols / rate for share in (_CODED_LOW, _CODED_MID, _CODED_HIGH)
     )
     shares = f"{_CODED_LOW:.0%}, {_CODED_MID:.0%} and all of {symbols:,} symbols coded"
     return Interval(low, mid, high, f"{shares}, one core, {basis}", None)
+
+
+def _prior(network: ModelEntry) -> Prior | None:
+    """The prior that codes most of what a network draws, None if there is none."""
+    letters = _KIND_LETTERS.get(network.name, "")
+    found = (packaged_priors().get(f"{network.tier}-{letter}") for letter in letters)
+    return next((prior for prior in found if prior is not None), None)
+
+
+def _macs(prior: Prior) -> int:
+    """Multiply-accumulates of a prior for a cell, the mean of both kinds of cells."""
+    return sum(networks.macs for networks in prior.networks) // len(prior.networks)
 
 
 def entropy_rate() -> float:

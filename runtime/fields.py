@@ -29,8 +29,9 @@ class Limits:
     """The most a stream may ask of a reader; checked before anything is allocated.
 
     `max_pixels` bounds luma samples of a frame, `max_symbols_per_frame` latent symbols of one,
-    `max_frames_held` decoded frames of latents that wait to be shown, or are kept as references,
-    `max_title_symbols` those of all title weights of a stream together.
+    `max_frames_held` decoded frames of latents that wait to be shown, those that are kept as
+    references, and those whose symbols are kept for frames that continue them,
+    `max_title_symbols` symbols of all title weights of a stream together.
     """
 
     max_pixels: int = 8192 * 4352

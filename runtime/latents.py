@@ -31,7 +31,7 @@ def step_size(quality: int) -> float:
 
 
 def dequantize(symbols: NDArray[np.int8], quality: int) -> NDArray[np.uint8]:
-    """Symbols [64, h, w] in -127..127 as latents [1, 64, h, w] uint8, zero at level 128.
+    """Symbols [C, h, w] in -127..127 as latents [1, C, h, w] uint8, zero at level 128.
 
     level = 128 + sign(s) * floor(|s| * step + 1/2), clipped to 0..255.
     """

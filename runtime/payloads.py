@@ -7,10 +7,10 @@ order in which it can be decoded.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
 
-from .base_stream import BasePacket, BaseStream, check_each_once, pack_base, parse_base
+from .base_stream import BasePacket, BaseStream, pack_base, parse_base
 from .chunks import StrategyId
 from .errors import BitstreamError, UnsupportedError
 from .fields import (
@@ -18,11 +18,20 @@ from .fields import (
     Fields,
     Limits,
     pack_fields,
-    pack_signed,
     pack_unsigned,
     parse_fields,
 )
 from .header import pack_model_ids, parse_model_ids
+from .latent_body import (
+    CONTINUED,
+    KINDS,
+    NO_PRIORS,
+    FrameKind,
+    LatentBody,
+    LatentPacket,
+    pack_latents,
+    parse_latents,
+)
 from .procedural import ProceduralBody, pack_procedural, parse_procedural
 from .scene_code import SceneCode, pack_scene_code, parse_scene_code
 from .title import MAX_TITLE_ID
@@ -30,6 +39,9 @@ from .upsample import Upsampling
 
 __all__ = [
     "ALL_PLANES",
+    "CONTINUED",
+    "KINDS",
+    "NO_PRIORS",
     "BasePacket",
     "BaseStream",
     "Body",
@@ -42,11 +54,6 @@ __all__ = [
     "pack_body",
     "parse_body",
 ]
-
-TABLES = 64
-KINDS = 3
-GROUPS = 16
-MAX_MODELS = 8
 
 
 @dataclass(frozen=True)
@@ -80,43 +87,6 @@ class HybridBody:
     planes: tuple[bool, bool, bool] = ALL_PLANES
 
 
-class FrameKind(IntEnum):
-    """How many frames a frame refers to."""
-
-    I = 0  # noqa: E741 (the field's own name)
-    P = 1
-    B = 2
-
-
-@dataclass(frozen=True)
-class LatentPacket:
-    """The latents of one frame.
-
-    `position` and `references` are display indices in the chunk: none for I, one for P, past and
-    future for B. `quality` is 0 to 63. `data` is read by `symbols.decode_latent`.
-    """
-
-    kind: FrameKind
-    position: int
-    references: tuple[int, ...]
-    quality: int
-    data: bytes = field(repr=False)
-
-
-@dataclass(frozen=True)
-class LatentBody:
-    """A scene in latents.
-
-    `models` are the ids of the networks that were used, `difference_tables` for each kind of
-    frame the table (0 to 63) of each of the 16 groups' scale differences, `packets` in decoding
-    order.
-    """
-
-    models: tuple[str, ...]
-    difference_tables: tuple[tuple[int, ...], ...]
-    packets: tuple[LatentPacket, ...]
-
-
 Body = ClassicalBody | HybridBody | LatentBody | ProceduralBody
 
 
@@ -130,13 +100,6 @@ class _BodyField(IntEnum):
     PLANES = 0x8007
 
 
-class _LatentField(IntEnum):
-    MODELS = 0x8001
-    DIFFERENCE_TABLES = 0x8002
-    TABLE = 0x8003
-    DATA = 0x8004
-
-
 _CLASSICAL_FIELDS = (_BodyField.BASE, _BodyField.UPSAMPLING)
 _LATENT_STRATEGIES = (StrategyId.SEMANTIC_LATENT, StrategyId.I_FRAME_INTERPOLATION)
 
@@ -144,7 +107,7 @@ _LATENT_STRATEGIES = (StrategyId.SEMANTIC_LATENT, StrategyId.I_FRAME_INTERPOLATI
 def pack_body(body: Body) -> bytes:
     """A body as `Chunk.body`. ValueError if `parse_body` would not take it."""
     if isinstance(body, LatentBody):
-        packed, strategy = _pack_latents(body), StrategyId.SEMANTIC_LATENT
+        packed, strategy = pack_latents(body), StrategyId.SEMANTIC_LATENT
         frames = len(body.packets)
     elif isinstance(body, ProceduralBody):
         packed, strategy = pack_procedural(body), StrategyId.PROCEDURAL
@@ -183,7 +146,7 @@ def parse_body(
     limits = limits or Limits()
     what = f"{strategy.name.lower()} body"
     if strategy in _LATENT_STRATEGIES:
-        return _parse_latents(body, frames, what)
+        return parse_latents(body, frames, what)
     if strategy is StrategyId.CLASSICAL:
         fields = parse_fields(body, _CLASSICAL_FIELDS, what)
         base = parse_base(fields.one(_BodyField.BASE), frames, limits, what)
@@ -239,59 +202,3 @@ def _parse_bits(data: memoryview, count: int, what: str) -> tuple[bool, ...]:
     if len(data) != -(-count // 8) or number >> count:
         raise BitstreamError(f"{what}: {len(data)} bytes of bits for {count} frames")
     return tuple(bool(number >> position & 1) for position in range(count))
-
-
-def _pack_latents(body: LatentBody) -> bytes:
-    table: list[bytes] = []
-    for number, packet in enumerate(body.packets):
-        if not 0 <= packet.quality < 64:
-            raise ValueError(f"quality {packet.quality}: 0 to 63 is wanted")
-        table += (
-            pack_unsigned(packet.quality << 2 | packet.kind),
-            pack_signed(packet.position - number),
-            pack_signed(*(reference - packet.position for reference in packet.references)),
-            pack_unsigned(len(packet.data)),
-        )
-    return pack_fields(
-        [
-            (_LatentField.MODELS, pack_model_ids(body.models)),
-            (_LatentField.DIFFERENCE_TABLES, bytes(sum(body.difference_tables, ()))),
-            (_LatentField.TABLE, b"".join(table)),
-            (_LatentField.DATA, b"".join(packet.data for packet in body.packets)),
-        ]
-    )
-
-
-def _parse_latents(body: bytes, frames: int, what: str) -> LatentBody:
-    fields = parse_fields(body, _LatentField, what)
-    models = parse_model_ids(fields.one(_LatentField.MODELS), what)
-    if not 0 < len(models) <= MAX_MODELS:
-        raise BitstreamError(f"{what}: {len(models)} models, 1 to {MAX_MODELS} are allowed")
-    tables = tuple(fields.one(_LatentField.DIFFERENCE_TABLES))
-    if len(tables) != KINDS * GROUPS or max(tables) >= TABLES:
-        raise BitstreamError(f"{what}: {KINDS} x {GROUPS} tables of 0 to {TABLES - 1} are wanted")
-    rows = tuple(tables[start : start + GROUPS] for start in range(0, len(tables), GROUPS))
-    return LatentBody(models, rows, _parse_latent_packets(fields, frames))
-
-
-def _parse_latent_packets(fields: Fields, frames: int) -> tuple[LatentPacket, ...]:
-    table, content = fields.cursor(_LatentField.TABLE), fields.cursor(_LatentField.DATA)
-    packets: list[LatentPacket] = []
-    decoded: set[int] = set()
-    for number in range(frames):
-        tag = table.unsigned(64 << 2)
-        if tag & 3 not in tuple(FrameKind):
-            raise table.fail("a frame that is neither I, P nor B")
-        kind, position = FrameKind(tag & 3), number + table.signed()
-        references = tuple(position + table.signed() for _ in range(kind))
-        if not decoded.issuperset(references):
-            raise table.fail(f"frame {position} refers to {references}, not all decoded before it")
-        if kind is FrameKind.B and not references[0] < position < references[1]:
-            raise table.fail(f"B frame {position} is not between its references {references}")
-        decoded.add(position)
-        data = content.take(table.unsigned())
-        packets.append(LatentPacket(kind, position, references, tag >> 2, data))
-    table.finish()
-    content.finish()
-    check_each_once([packet.position for packet in packets], frames, fields.what)
-    return tuple(packets)

@@ -16,7 +16,7 @@ _WORD_BYTES = 4
 
 
 def encode_runs(runs: Iterable[tuple[int, NDArray[np.integer[Any]]]]) -> bytes:
-    """Symbols of -127 to 127 as words of 32 bits, from (table 1 to 63, symbols) in their order."""
+    """Symbols of -127 to 127 as words of 32 bits, from (table 0 to 63, symbols) in their order."""
     models = load_scale_tables().models
     coder = constriction.stream.queue.RangeEncoder()
     for table, symbols in runs:
@@ -42,14 +42,17 @@ class RunDecoder:
         self._what = what
 
     def decode(self, table: int, count: int) -> NDArray[np.int8]:
-        """The next `count` symbols, which table 1 to 63 codes. BitstreamError if damaged."""
+        """The next `count` symbols, which table 0 to 63 codes. BitstreamError if damaged."""
+        return (self._decoded(self._models[table], count) - MAX_SYMBOL).astype(np.int8)
+
+    def _decoded(self, model: Any, count: int) -> NDArray[np.int32]:
         try:
-            decoded: NDArray[np.int32] = self._coder.decode(self._models[table], count)
+            decoded: NDArray[np.int32] = self._coder.decode(model, count)
         except (MemoryError, KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:  # a panic of constriction's Rust code is no Exception
             raise BitstreamError(f"{self._what} are damaged: {error}") from error
-        return (decoded - MAX_SYMBOL).astype(np.int8)
+        return decoded
 
 
 def fit_table(symbols: NDArray[np.int8]) -> int:

@@ -30,9 +30,9 @@ class SceneSummary:
 
     `start` and `duration` are seconds, `bits` what the chunk takes in the file. `codec` is its
     base's, None where it has none; `enhanced_frames` counts those that a network mends, `models`
-    are ids of the networks it names. `has_code` says that the scene adapts its network by a code,
-    `title` numbers the title weights that it asks for. `problem` says why a scene cannot be read,
-    and then all that is known is its place.
+    are ids of the networks it names, `priors` those of what codes its latents. `has_code` says
+    that the scene adapts its network by a code, `title` numbers the title weights that it asks
+    for. `problem` says why a scene cannot be read, and then all that is known is its place.
     """
 
     start_frame: int
@@ -46,6 +46,7 @@ class SceneSummary:
     models: tuple[str, ...] = ()
     has_code: bool = False
     title: int | None = None
+    priors: tuple[str, ...] = ()
     problem: str = ""
 
 
@@ -146,6 +147,7 @@ def _scene(header: Header, entry: IndexEntry, chunk: Chunk, limits: Limits) -> S
     enhanced = 0
     models: tuple[str, ...] = ()
     has_code, title = False, None
+    priors: tuple[str, ...] = ()
     if isinstance(body, ClassicalBody | HybridBody):
         codec = body.base.codec
     if isinstance(body, HybridBody):
@@ -153,6 +155,7 @@ def _scene(header: Header, entry: IndexEntry, chunk: Chunk, limits: Limits) -> S
         has_code, title = body.scene_code is not None, body.title
     if isinstance(body, LatentBody):
         models = body.models
+        priors = tuple(dict.fromkeys(each for each in body.priors if each is not None))
     if isinstance(body, ProceduralBody) and body.stills:
         codec = body.stills[0].stream.codec
     return SceneSummary(
@@ -167,6 +170,7 @@ def _scene(header: Header, entry: IndexEntry, chunk: Chunk, limits: Limits) -> S
         models,
         has_code,
         title,
+        priors,
     )
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from ..container import Limits
 from ..frames import PictureFormat
+from ..prior import Prior, find_prior
 from ..sessions import NetworkPool
 from ..title import TitleWeights
 from ..workers import Workers
@@ -15,7 +16,8 @@ from ..workers import Workers
 @dataclass(frozen=True)
 class SceneContext:
     """Geometry of the video, the networks to draw on, decoder threads (0: all), limits, the
-    stream's title weights by number, and the threads that mend frames."""
+    stream's title weights by number, the threads that mend frames, and how priors are found by
+    their ids."""
 
     format: PictureFormat
     networks: NetworkPool
@@ -23,3 +25,4 @@ class SceneContext:
     limits: Limits = field(default_factory=Limits)
     titles: Mapping[int, TitleWeights] = field(default_factory=dict)
     workers: Workers = field(default_factory=lambda: Workers("mend"))
+    priors: Callable[[str], Prior] = find_prior

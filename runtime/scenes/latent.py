@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,20 +12,22 @@ from ..errors import BitstreamError, UnsupportedError
 from ..frames import PictureFormat, Planes
 from ..latents import dequantize
 from ..packing import padded_size, unpack
-from ..payloads import FrameKind, LatentBody
+from ..payloads import FrameKind, LatentBody, LatentPacket
 from ..prefetch import prefetched
 from ..sessions import Network
-from ..symbols import ScaleIndex, decode_latent
 from ._context import SceneContext
+from ._symbols import KindDecoder, kind_decoders
 
 LATENT_STRIDE = 16
 _NETWORKS = {
     FrameKind.I: "iframe_decoder",
     FrameKind.P: "generator_p",
     FrameKind.B: "generator_b",
+    FrameKind.C: "iframe_decoder",
 }
-# Symbols of so many frames wait for the networks: half a megabyte each at 1080p.
+# Symbols of so many frames wait for the networks: half a megabyte to one each at 1080p.
 _LATENTS_AHEAD = 4
+_LATENT_PORT = "latent"
 _REFERENCE_PORTS = ("past", "future")
 Feature = NDArray[np.uint8]
 
@@ -39,8 +41,10 @@ def latent_shape(picture: PictureFormat) -> tuple[int, int]:
 def decode_latents(body: LatentBody, context: SceneContext, first: int = 0) -> Iterator[Planes]:
     """The scene's frames from `first` on in display order.
 
-    A thread decodes symbols ahead of the networks. Raises BitstreamError for damaged latents,
-    ModelError if a network is not there, and UnsupportedError for video of more than 8 bits.
+    A thread decodes symbols ahead of the networks. What is neither shown nor needed for that is
+    not drawn, and its symbols are left out where no others rest on them. Raises BitstreamError for
+    damaged latents, ModelError if a network or a prior is not there, and UnsupportedError for
+    video of more than 8 bits.
     """
     if context.format.bit_depth != 8:
         raise UnsupportedError(
@@ -48,43 +52,54 @@ def decode_latents(body: LatentBody, context: SceneContext, first: int = 0) -> I
             "update edgecodec"
         )
     networks = _networks(body, context)
-    with prefetched(_decoded_latents(body, context), _LATENTS_AHEAD) as latents:
-        yield from _made(body, latents, networks, context, first)
+    decoders = kind_decoders(body, latent_shape(context.format), context)
+    for kind, decoder in decoders.items():
+        _check_channels(kind, decoder, networks[kind])
+    drawn = _drawn(body, first)
+    with prefetched(_decoded_latents(body, decoders, drawn), _LATENTS_AHEAD) as latents:
+        packets = [packet for packet in body.packets if packet.position in drawn]
+        yield from _made(packets, latents, networks, context, first)
 
 
-def _decoded_latents(body: LatentBody, context: SceneContext) -> Iterator[NDArray[np.uint8]]:
-    """What the networks take for each packet."""
-    shape = latent_shape(context.format)
-    scales: dict[FrameKind, ScaleIndex] = {}
+def _check_channels(kind: FrameKind, decoder: KindDecoder, network: Network) -> None:
+    for port in network.entry.inputs:
+        if port.name == _LATENT_PORT and port.shape[1] != decoder.channels:
+            raise BitstreamError(
+                f"{kind.name} frames have latents of {decoder.channels} channels, and network "
+                f"{network.entry.name} takes {port.shape[1]}"
+            )
+
+
+def _decoded_latents(
+    body: LatentBody, decoders: Mapping[FrameKind, KindDecoder], drawn: Container[int]
+) -> Iterator[NDArray[np.uint8]]:
+    """What the networks take for each packet that is drawn."""
+    needed = _decoded(body, decoders, drawn)
     for packet in body.packets:
-        tables = body.difference_tables[packet.kind]
-        previous = scales.get(packet.kind)
-        latent = decode_latent(packet.data, shape, tables, previous, context.limits)
-        scales[packet.kind] = latent.scale_index
-        yield dequantize(latent.symbols, packet.quality)
+        if packet.position not in needed:
+            continue
+        decoder = decoders[packet.kind]
+        symbols = decoder.decode(packet)
+        if packet.position in drawn:
+            yield dequantize(decoder.latents(symbols), packet.quality)
 
 
 def _made(
-    body: LatentBody,
+    packets: Sequence[LatentPacket],
     latents: Iterator[NDArray[np.uint8]],
     networks: dict[FrameKind, Network],
     context: SceneContext,
     first: int,
 ) -> Iterator[Planes]:
     last_use = {
-        reference: step
-        for step, packet in enumerate(body.packets)
-        for reference in packet.references
+        reference: step for step, packet in enumerate(packets) for reference in _features_of(packet)
     }
-    needed = _needed(body, first)
     features: dict[int, Feature] = {}
     waiting: dict[int, Planes] = {}
     shown = first
-    for step, (packet, latent) in enumerate(zip(body.packets, latents, strict=True)):
-        if packet.position not in needed:
-            continue
-        inputs = {"latent": latent}
-        for port, reference in zip(_REFERENCE_PORTS, packet.references, strict=False):
+    for step, (packet, latent) in enumerate(zip(packets, latents, strict=True)):
+        inputs = {_LATENT_PORT: latent}
+        for port, reference in zip(_REFERENCE_PORTS, _features_of(packet), strict=False):
             inputs[port] = features[reference]
         frame, feature = networks[packet.kind].run(inputs)
         if packet.position in last_use:
@@ -101,13 +116,32 @@ def _made(
             shown += 1
 
 
-def _needed(body: LatentBody, first: int) -> set[int]:
-    """Positions of the frames from `first` on, and of what they refer to."""
-    needed: set[int] = set()
+def _features_of(packet: LatentPacket) -> tuple[int, ...]:
+    """The frames whose features a frame is made from."""
+    return () if packet.kind is FrameKind.C else packet.references
+
+
+def _drawn(body: LatentBody, first: int) -> set[int]:
+    """Positions of the frames from `first` on, and of those whose features they need."""
+    drawn: set[int] = set()
     for packet in reversed(body.packets):
-        if packet.position >= first or packet.position in needed:
-            needed.update((packet.position, *packet.references))
-    return needed
+        if packet.position >= first or packet.position in drawn:
+            drawn.update((packet.position, *_features_of(packet)))
+    return drawn
+
+
+def _decoded(
+    body: LatentBody, decoders: Mapping[FrameKind, KindDecoder], drawn: Container[int]
+) -> set[int]:
+    """Positions of the frames whose symbols are needed for those that are `drawn`."""
+    decoded: set[int] = set()
+    for packet in reversed(body.packets):
+        position = packet.position
+        if position in drawn or position in decoded or decoders[packet.kind].needs_all:
+            decoded.add(position)
+            if packet.kind is FrameKind.C:
+                decoded.update(packet.references)
+    return decoded
 
 
 def _networks(body: LatentBody, context: SceneContext) -> dict[FrameKind, Network]:

@@ -10,7 +10,15 @@ import pytest
 from edgecodec.cli.app import app
 from edgecodec.runtime.container import Reader, StrategyId, Writer
 from edgecodec.runtime.models import packaged_models
-from edgecodec.runtime.payloads import ClassicalBody, HybridBody, pack_body, parse_body
+from edgecodec.runtime.payloads import (
+    ClassicalBody,
+    FrameKind,
+    HybridBody,
+    LatentBody,
+    LatentPacket,
+    pack_body,
+    parse_body,
+)
 from edgecodec.runtime.scene_code import identity_code
 from edgecodec.runtime.title import TensorDelta, TitleWeights
 from typer.testing import CliRunner
@@ -84,6 +92,26 @@ def test_what_adapts_a_network_is_told(runner: CliRunner, adapted_stream: Path) 
     shown = runner.invoke(app, ["info", str(adapted_stream)]).stdout
     assert f"title weights 0 of {MODEL}: 16 bytes" in shown
     assert "2 + title 0 + code" in shown
+
+
+def test_what_codes_latents_is_told(runner: CliRunner, tmp_path: Path, stream_bytes: bytes) -> None:
+    path, other = tmp_path / "priors.ecv", MODEL[::-1]
+    reader = Reader(io.BytesIO(stream_bytes))
+    packets = [LatentPacket(FrameKind.P, n, (n - 1,), 9, b"") for n in range(1, 6)]
+    packets.insert(0, LatentPacket(FrameKind.I, 0, (), 9, b""))
+    priors = (MODEL, other, MODEL, None)
+    with path.open("wb") as target:
+        writer = Writer(target, replace(reader.header, aux_streams=()))
+        for number, known in enumerate((priors, (None,) * 4)):
+            body = LatentBody((MODEL,), ((0,) * 16,) * 3, tuple(packets), known)
+            chunk = reader.chunk(reader.index[number])
+            coded = replace(chunk, strategy=StrategyId.SEMANTIC_LATENT, body=pack_body(body))
+            writer.write_chunk(coded)
+        writer.finish()
+    told = json.loads(runner.invoke(app, ["info", str(path), "--json"]).stdout)
+    assert [scene["priors"] for scene in told["scenes"]] == [[MODEL, other], []]
+    shown = runner.invoke(app, ["info", str(path)]).stdout
+    assert shown.count("priors") == 2  # the file's name, and one scene
 
 
 def test_a_stream_that_is_cut_off_still_reads(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from edgecodec.runtime.auxiliary import pack_aux_packets, parse_aux_packets
@@ -21,12 +22,12 @@ from edgecodec.runtime.chunks import (
 from edgecodec.runtime.errors import BitstreamError, UnsupportedError
 from edgecodec.runtime.fields import Limits
 from edgecodec.runtime.header import pack_header, parse_header
-from edgecodec.runtime.payloads import pack_body, parse_body
+from edgecodec.runtime.payloads import FrameKind, LatentBody, pack_body, parse_body
 from edgecodec.runtime.records import AUXD, CHNK, HEAD, INDX, NETW, Record, RecordFile
 from edgecodec.runtime.title import pack_title_record, parse_title_record
 
 from ..runtime import mutations
-from ..runtime.ecv_samples import sample_stream
+from ..runtime.ecv_samples import MODEL, sample_stream
 from ..runtime.golden_streams import GOLDEN
 from .harness import Harness
 
@@ -110,6 +111,20 @@ def seeds() -> Iterator[bytes]:
                 chunk = parse_chunk(payload, Limits(), "seed")
                 tag = bytes([_LAYERS.index(_body), chunk.strategy - 1, len(chunk.pts)])
                 yield tag + chunk.body
+                body = parse_body(chunk.strategy, chunk.body, len(chunk.pts))
+                if isinstance(body, LatentBody):
+                    yield tag + pack_body(replace(body, priors=(MODEL, None, MODEL, None)))
+                    if chunk.strategy is StrategyId.SEMANTIC_LATENT:
+                        yield tag + pack_body(_continued(body))
+
+
+def _continued(body: LatentBody) -> LatentBody:
+    """The same with C frames in place of P frames."""
+    packets = tuple(
+        replace(packet, kind=FrameKind.C if packet.references else FrameKind.I)
+        for packet in body.packets
+    )
+    return replace(body, packets=packets, priors=(MODEL, None, None, MODEL))
 
 
 def mutate(random: np.random.Generator, data: bytes, mutate_value: mutations.Mutation) -> bytes:

@@ -31,7 +31,7 @@ def run(data: bytes) -> str:
     tags = data[at : at + 2 * runs]
     for table, count in zip(tags[::2], tags[1::2], strict=False):
         left = _MOST_SYMBOLS - sum(each for _, each in shape)
-        shape.append((1 + table % 63, min(count, left)))
+        shape.append((table % 64, min(count, left)))
     words = data[at + 2 * runs :]
     if data[0] < 0xF0:
         words = words[: len(words) // 4 * 4]
@@ -68,12 +68,12 @@ def _refuses(reference: reference_coder.RangeDecoder, table: int, count: int) ->
 def seeds() -> Iterator[bytes]:
     """Runs that the encoder wrote, and words that none did."""
     random = np.random.default_rng(4)
-    for tables in ((1,), (20, 40), (63, 2, 30, 50)):
+    for tables in ((0,), (20, 40), (63, 2, 30, 50)):
         runs = [
             (table, np.clip(np.rint(random.laplace(size=10) * table / 8), -127, 127).astype(int))
             for table in tables
         ]
-        tags = b"".join(bytes((table - 1, 10)) for table in tables)
+        tags = b"".join(bytes((table, 10)) for table in tables)
         yield bytes([len(tables)]) + tags + encode_runs(runs)
         yield bytes([len(tables)]) + tags + b"\xff" * 12
 

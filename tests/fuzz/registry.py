@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from . import codes, container, http, payloads, procedural, range_coder, scenes, symbols
+from . import (
+    codes,
+    container,
+    http,
+    payloads,
+    priors,
+    procedural,
+    range_coder,
+    scenes,
+    symbols,
+)
 from .harness import Harness
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -16,6 +26,7 @@ HARNESSES: Mapping[str, Harness] = {
     "payloads": payloads.HARNESS,
     "range_coder": range_coder.HARNESS,
     "symbols": symbols.HARNESS,
+    "priors": priors.HARNESS,
     "codes": codes.HARNESS,
     "procedural": procedural.HARNESS,
     "scenes": scenes.HARNESS,

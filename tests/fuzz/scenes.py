@@ -6,26 +6,44 @@ import io
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cache
+from itertools import count
 
 import numpy as np
 from edgecodec.runtime.chunks import Chunk, StrategyId
 from edgecodec.runtime.container import Reader
-from edgecodec.runtime.errors import EdgecodecError
+from edgecodec.runtime.errors import EdgecodecError, ModelError
 from edgecodec.runtime.fields import Limits
 from edgecodec.runtime.frames import PictureFormat
 from edgecodec.runtime.models import ModelEntry, find_model, packaged_models, read_models
-from edgecodec.runtime.payloads import HybridBody, LatentBody, pack_body, parse_body
-from edgecodec.runtime.scenes import SceneContext, decode_scene
+from edgecodec.runtime.payloads import (
+    FrameKind,
+    HybridBody,
+    LatentBody,
+    pack_body,
+    parse_body,
+)
+from edgecodec.runtime.prior import Prior
+from edgecodec.runtime.scenes import SceneContext, decode_scene, latent_shape
 from edgecodec.runtime.template import Template, read_template, titled
 from edgecodec.runtime.title import TitleWeights
 from numpy.typing import NDArray
 
 from ..runtime import mutations
 from ..runtime.golden_streams import DEEP, GOLDEN, SMALL
+from ..runtime.prior_samples import (
+    NANO_DESIGN,
+    Priors,
+    body_with_priors,
+    nano_priors,
+    prior_symbols,
+)
+from ..runtime.streams import CHAIN, LATENT_MODELS, PYRAMID
 from .harness import Harness
 
 LIMITS = Limits(max_pixels=1 << 14, max_symbols_per_frame=1 << 14, max_frames_held=3)
 _FORMATS = (SMALL, DEEP)
+# (kind, position, references) in decoding order: I and C frames, one of which skips one.
+_CONTINUED = ((0, 0, ()), (3, 1, (0,)), (3, 3, (1,)), (3, 2, (1,)))
 _MOST_FRAMES = 12
 
 
@@ -75,6 +93,37 @@ def _template(name: str) -> Template:
 
 
 @cache
+def _priors() -> Priors:
+    return nano_priors()
+
+
+def _find_prior(prior_id: str) -> Prior:
+    for prior in _priors():
+        if prior.prior_id == prior_id:
+            return prior
+    raise ModelError(f"no prior {prior_id}")
+
+
+def _with_priors() -> Iterator[tuple[StrategyId, LatentBody]]:
+    """Scenes whose frames have priors, of all kinds."""
+    for strategy, order in (
+        (StrategyId.SEMANTIC_LATENT, CHAIN),
+        (StrategyId.SEMANTIC_LATENT, _CONTINUED),
+        (StrategyId.I_FRAME_INTERPOLATION, PYRAMID),
+    ):
+        frames = [
+            (FrameKind(kind), position, references, symbols)
+            for (kind, position, references), symbols in zip(order, _symbols(), strict=False)
+        ]
+        yield strategy, body_with_priors(frames, LATENT_MODELS, _priors())
+
+
+def _symbols() -> Iterator[NDArray[np.int16]]:
+    for seed in count():
+        yield prior_symbols(seed, NANO_DESIGN, latent_shape(SMALL), 0.2)
+
+
+@cache
 def _titles() -> Mapping[int, TitleWeights]:
     stream = (GOLDEN / "strategies_1.ecv").read_bytes()
     return Reader(io.BytesIO(stream)).titles
@@ -88,24 +137,34 @@ def run(data: bytes) -> str:
     frames, first = 1 + (data[1] & 127) % _MOST_FRAMES, data[2]
     picture: PictureFormat = _FORMATS[data[1] >> 7]
     first %= frames
-    context = SceneContext(picture, _Networks(), 1, LIMITS, _titles())  # type: ignore[arg-type]
+    context = SceneContext(
+        picture,
+        _Networks(),  # type: ignore[arg-type]
+        1,
+        LIMITS,
+        _titles(),
+        priors=_find_prior,
+    )
     chunk = Chunk(0, 0, strategy, tuple(range(frames)), data[3:])
     name = strategy.name.lower()
-    count = first
+    shown = first
     try:
         for planes in decode_scene(chunk, context, first=first):
             assert planes[0].shape == (picture.height, picture.width)
             assert planes[1].shape == planes[2].shape == picture.chroma_shape
             assert not any(plane.flags.writeable for plane in planes)
-            count += 1
+            shown += 1
     except EdgecodecError as error:
         return f"{name} {type(error).__name__}"
-    assert count == frames
+    assert shown == frames
     return f"{name} played"
 
 
 def seeds() -> Iterator[bytes]:
-    """The golden streams' bodies, from their first frames and from later ones."""
+    """The golden streams' bodies, and some with priors, from their first frames and later ones."""
+    for strategy, body in _with_priors():
+        for first in (0, len(body.packets) - 1):
+            yield bytes([strategy - 1, len(body.packets) - 1, first]) + pack_body(body)
     for depth, stream in enumerate(("strategies_1", "codecs_1")):
         reader = Reader(io.BytesIO((GOLDEN / f"{stream}.ecv").read_bytes()))
         for entry in reader.index:

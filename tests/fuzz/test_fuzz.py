@@ -28,6 +28,7 @@ REACHED = {
     | {"header unsupported", "chunk unsupported", "body unsupported"},
     "range_coder": {"decoded", "damaged", "no words"},
     "symbols": {"decoded", "zero", "damaged", "unsupported"},
+    "priors": {"decoded", "zero", "damaged", "too bright"},
     "codes": {
         f"{layer} {outcome}"
         for layer in ("scene_code", "title")

@@ -4,11 +4,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from edgecodec.profiles import FrameSize, FrameTime, Interval, Stage, Verdict, load_device
+from edgecodec.profiles import FrameSize, FrameTime, Interval, Stage, Verdict, entropy, load_device
 from edgecodec.profiles.device import Decoding, DeviceProfile, Figure
 from edgecodec.profiles.entropy import entropy_interval, entropy_rate
 from edgecodec.profiles.frame import base_stage, sustained_interval
 from edgecodec.runtime.models import ModelEntry, packaged_models, read_models
+
+from ..runtime.prior_samples import nano_priors
 
 HD = FrameSize(1920, 1080)
 
@@ -87,6 +89,12 @@ def test_a_decoder_of_unknown_speed_has_no_time(phone: DeviceProfile) -> None:
     assert by_cpu.runs_on == "CPU"
 
 
+@pytest.fixture
+def without_priors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(entropy, "packaged_priors", dict)
+
+
+@pytest.mark.usefixtures("without_priors")
 def test_latents_take_the_cpu_by_their_symbols(phone: DeviceProfile) -> None:
     device = replace(phone, entropy_msymbols=Figure(10.0, "timed"))
     interval = entropy_interval(network("iframe_decoder"), FrameSize(1280, 720), device)
@@ -100,6 +108,39 @@ def test_latents_take_the_cpu_by_their_symbols(phone: DeviceProfile) -> None:
     assert "assumed" in assumed.basis
 
 
+@pytest.mark.parametrize("name", ["iframe_decoder", "generator_p", "generator_b"])
+def test_a_priors_networks_take_time_beside_the_symbols(
+    phone: DeviceProfile, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    device = replace(phone, entropy_msymbols=Figure(10.0, "timed"))
+    fast_device = replace(phone, entropy_msymbols=Figure(20.0, "timed"))
+    made, fast = (entropy_interval(network(name), HD, each) for each in (device, fast_device))
+    monkeypatch.setattr(entropy, "packaged_priors", dict)
+    without = entropy_interval(network(name), HD, device)
+    assert made is not None
+    assert fast is not None
+    assert without is not None
+    assert made.mid > without.high
+    assert made.low < made.mid < made.high
+    assert made.mid == pytest.approx(2 * fast.mid)
+    assert "522,240 symbols with a prior of" in made.basis
+
+
+def test_where_frames_are_continued_their_prior_counts(
+    phone: DeviceProfile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    i, _, _, c = nano_priors()
+    found = []
+    for priors in ({"nano-i": i}, {"nano-i": i, "nano-c": c}):
+        monkeypatch.setattr(entropy, "packaged_priors", lambda priors=priors: priors)
+        found.append(entropy_interval(network("iframe_decoder"), HD, phone))
+    alone, continued = found
+    assert alone is not None
+    assert continued is not None
+    assert continued.mid > alone.mid
+
+
+@pytest.mark.usefixtures("without_priors")
 def test_only_this_machine_takes_this_machines_rate(phone: DeviceProfile) -> None:
     latents = network("generator_p")
     here = entropy_interval(latents, HD, load_device("host"), probed=1e9)

@@ -89,7 +89,7 @@ def encode_latents(
         choose_difference_tables(
             [each.scale_index for kind, _, _, each in frames if kind == wanted]
         )
-        for wanted in FrameKind
+        for wanted in (FrameKind.I, FrameKind.P, FrameKind.B)
     )
     previous: dict[FrameKind, ScaleIndex] = {}
     packets = []

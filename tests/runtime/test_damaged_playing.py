@@ -11,17 +11,28 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from edgecodec import runtime
-from edgecodec.runtime import BitstreamError, EdgecodecError, Limits, PictureFormat, push, video
-from edgecodec.runtime.container import Codec
+from edgecodec.runtime import (
+    BitstreamError,
+    EdgecodecError,
+    Limits,
+    PictureFormat,
+    prior,
+    push,
+    video,
+)
+from edgecodec.runtime.container import Codec, StrategyId
 from edgecodec.runtime.frames import Planes
 from edgecodec.runtime.payloads import ClassicalBody
 from edgecodec.runtime.records import NETW, RecordFile
 from edgecodec.runtime.scene_code import SceneCode
+from edgecodec.runtime.scenes import latent_shape
 from edgecodec.runtime.sessions import NetworkPool
 
 from . import mutations
+from .prior_samples import CONTINUED_TREE, body_with_priors, nano_priors, slow_symbols
 from .streams import (
     CHAIN,
+    LATENT_MODELS,
     PYRAMID,
     Scene,
     classical,
@@ -52,10 +63,17 @@ def hybrid_scenes(draw: Draw) -> list[Scene]:
     ]
 
 
+def continued(seed: int) -> Scene:
+    frames = slow_symbols(CONTINUED_TREE, latent_shape(SMALL), seed=seed)
+    body = body_with_priors(frames, LATENT_MODELS, nano_priors())
+    return Scene(body, len(frames), StrategyId.SEMANTIC_LATENT)
+
+
 STREAMS: dict[str, Callable[[Draw], list[Scene]]] = {
     "classical": classical_scenes,
     "hybrid_semantic": hybrid_scenes,
     "semantic_latent": lambda _: [latents(SMALL, CHAIN, seed) for seed in (1, 2)],
+    "continued": lambda _: [continued(seed) for seed in (1, 2)],
     "i_frame_interpolation": lambda _: [latents(SMALL, PYRAMID, seed) for seed in (1, 2)],
 }
 
@@ -92,6 +110,8 @@ def test_mutated_streams_end_or_raise_an_error_of_the_tree(
 ) -> None:
     # One pool for all, so that networks are loaded once and not a thousand times.
     monkeypatch.setattr(video, "NetworkPool", lambda *_: shared_networks)
+    priors = {prior.prior_id: prior for prior in nano_priors()}
+    monkeypatch.setattr(prior, "packaged_priors", lambda: priors)
     scenes, pts = STREAMS[strategy](draw_planes), [2 * n for n in range(12)]
     titles = [title_weights(), title_weights(seed=8)] if strategy == "hybrid_semantic" else []
     data = stream_of(scenes, SMALL, pts=pts, titles=titles)

@@ -10,6 +10,7 @@ from edgecodec.runtime.container import Codec, Limits, StrategyId
 from edgecodec.runtime.errors import BitstreamError, UnsupportedError
 from edgecodec.runtime.fields import pack_fields, pack_unsigned
 from edgecodec.runtime.payloads import (
+    CONTINUED,
     BasePacket,
     BaseStream,
     Body,
@@ -90,15 +91,21 @@ def latent_bodies(draw: st.DrawFn) -> LatentBody:
         if past and future:
             choices.append((draw(st.sampled_from(past)), draw(st.sampled_from(future))))
         references = draw(st.sampled_from(choices))
+        kinds = [FrameKind(len(references))]
+        if any(each.kind in CONTINUED for each in packets if (each.position,) == references):
+            kinds.append(FrameKind.C)
+        kind = draw(st.sampled_from(kinds))
         quality, data = draw(st.integers(0, 63)), draw(st.binary(max_size=30))
-        packets.append(
-            LatentPacket(FrameKind(len(references)), position, references, quality, data)
-        )
+        packets.append(LatentPacket(kind, position, references, quality, data))
     rows = st.lists(st.integers(0, 63), min_size=16, max_size=16).map(tuple)
+    there = model_ids.filter(lambda each: int(each, 16) > 0)
+    prior = st.none() | there
+    continued = there if any(each.kind is FrameKind.C for each in packets) else prior
     return LatentBody(
         tuple(draw(st.lists(model_ids, min_size=1, max_size=8))),
         (draw(rows), draw(rows), draw(rows)),
         tuple(packets),
+        draw(st.tuples(continued, prior, prior, continued)),
     )
 
 
@@ -198,6 +205,18 @@ REFUSED: dict[str, tuple[Body, str]] = {
         r"each once",
     ),
     "a negative position": (latents((0, {"position": -1})), r"not all decoded before"),
+    "a C frame without a reference": (
+        latents((2, {"kind": FrameKind.C, "references": ()})),
+        r"frame 1 refers to",
+    ),
+    "a C frame that continues a P frame": (
+        latents((2, {"kind": FrameKind.C, "references": (2,)})),
+        r"C frame 1 continues P frame 2, an I or C frame is wanted",
+    ),
+    "a C frame without a prior": (
+        latents((2, {"kind": FrameKind.C, "references": (0,)})),
+        r"no prior for I and C frames",
+    ),
     "quality of seven bits": (latents((0, {"quality": 64})), r"quality 64"),
 }
 
@@ -220,6 +239,41 @@ def test_latents_need_models_and_tables_in_range() -> None:
     ):
         with pytest.raises(BitstreamError):
             pack_body(wrong)
+
+
+def test_a_body_without_priors_is_as_it_was_before_there_were_any() -> None:
+    body = latents()
+    assert isinstance(body, LatentBody)
+    packed = pack_body(body)
+    with_one = pack_body(replace(body, priors=(None, MODEL, None, None)))
+    assert with_one == packed + pack_fields([(0x8005, bytes(8) + bytes.fromhex(MODEL) + bytes(16))])
+    zeros = packed + pack_fields([(0x8005, bytes(32))])
+    assert parse_body(StrategyId.SEMANTIC_LATENT, zeros, 3) == body
+
+
+@pytest.mark.parametrize("size", [0, 8, 24, 31, 33, 40])
+def test_priors_are_four_ids(size: int) -> None:
+    damaged = pack_body(latents()) + pack_fields([(0x8005, bytes(size))])
+    with pytest.raises(BitstreamError, match=r"priors|model ids"):
+        parse_body(StrategyId.SEMANTIC_LATENT, damaged, 3)
+
+
+def test_c_frames_need_the_priors_of_both_kinds() -> None:
+    body = latents((2, {"kind": FrameKind.C, "references": (0,)}))
+    assert isinstance(body, LatentBody)
+    for priors, missing in (((MODEL, None, None, None), "C"), ((None, None, None, MODEL), "I")):
+        with pytest.raises(BitstreamError, match=f"no prior for {missing} frames"):
+            pack_body(replace(body, priors=priors))
+    both = replace(body, priors=(MODEL, None, None, MODEL))
+    assert parse_body(StrategyId.SEMANTIC_LATENT, pack_body(both), 3) == both
+
+
+def test_priors_of_no_id_cannot_be_written() -> None:
+    body = latents()
+    assert isinstance(body, LatentBody)
+    for wrong in ("0" * 16, "ab", "AB" * 8):
+        with pytest.raises(ValueError, match=r"cannot hold|model id"):
+            pack_body(replace(body, priors=(wrong, None, None, None)))
 
 
 def test_a_body_of_another_number_of_frames_is_refused() -> None:

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from edgecodec.runtime.chunks import pack_chunk, parse_chunk
 from edgecodec.runtime.container import Chunk, Limits, StrategyId
-from edgecodec.runtime.errors import BitstreamError, UnsupportedError
+from edgecodec.runtime.errors import BitstreamError, ModelError, UnsupportedError
 from edgecodec.runtime.fields import pack_fields, pack_unsigned
 from edgecodec.runtime.frames import PictureFormat, Planes
 from edgecodec.runtime.latents import dequantize
 from edgecodec.runtime.packing import unpack
 from edgecodec.runtime.payloads import FrameKind, LatentBody, LatentPacket, pack_body
+from edgecodec.runtime.prior import Prior
 from edgecodec.runtime.scenes import (
     SceneContext,
     decode_scene,
@@ -23,6 +24,7 @@ from edgecodec.runtime.scenes import (
 from edgecodec.runtime.sessions import NetworkPool
 
 from .ecv_samples import decode_latents
+from .prior_samples import WHOLE, body_with_priors, nano_priors, prior_arrays
 from .streams import CHAIN, LATENT_MODELS, NANO, PYRAMID, Scene, hybrid, latents
 
 SMALL = PictureFormat(96, 64)
@@ -75,6 +77,72 @@ def test_frames_in_latents_are_what_the_networks_make_of_them(
     assert len(decoded) == len(order)
     assert all(same(planes, expected[n]) for n, planes in enumerate(decoded))
     assert not any(plane.flags.writeable for planes in decoded for plane in planes)
+
+
+def scene_with_priors(order: tuple[tuple[int, int, tuple[int, ...]], ...]) -> LatentBody:
+    """The symbols of `latents(SMALL, order)`, coded with priors."""
+    body = latents(SMALL, order).body
+    assert isinstance(body, LatentBody)
+    symbols = [each.symbols.astype(np.int16) for each in decode_latents(body, latent_shape(SMALL))]
+    frames = [
+        (packet.kind, packet.position, packet.references, each)
+        for packet, each in zip(body.packets, symbols, strict=True)
+    ]
+    return body_with_priors(frames, LATENT_MODELS, nano_priors())
+
+
+def decode_body(
+    body: LatentBody, pool: NetworkPool, find: Callable[[str], Prior], first: int = 0
+) -> list[Planes]:
+    count = len(body.packets)
+    chunk = Chunk(0, 0, StrategyId.SEMANTIC_LATENT, tuple(range(count)), pack_body(body))
+    context = SceneContext(SMALL, pool, threads=1, priors=find)
+    return list(decode_scene(chunk, context, first=first))
+
+
+def find_nano(prior_id: str) -> Prior:
+    return {prior.prior_id: prior for prior in nano_priors()}[prior_id]
+
+
+@pytest.mark.parametrize("order", [CHAIN, PYRAMID], ids=["P", "B"])
+def test_frames_with_priors_are_those_of_the_same_symbols(
+    pool: NetworkPool, order: tuple[tuple[int, int, tuple[int, ...]], ...]
+) -> None:
+    body = scene_with_priors(order)
+    scaled = latents(SMALL, order).body
+    assert isinstance(scaled, LatentBody)
+    packets = tuple(replace(packet, quality=17) for packet in scaled.packets)
+    wanted = decode(
+        Scene(replace(scaled, packets=packets), len(order), StrategyId.SEMANTIC_LATENT), SMALL, pool
+    )
+    decoded = decode_body(body, pool, find_nano)
+    assert all(same(*pair) for pair in zip(decoded, wanted, strict=True))
+    later = decode_body(body, pool, find_nano, first=2)
+    assert all(same(*pair) for pair in zip(later, wanted[2:], strict=True))
+
+
+def test_a_prior_of_one_kind_leaves_the_others_their_scales(pool: NetworkPool) -> None:
+    body, scaled = scene_with_priors(CHAIN), latents(SMALL, CHAIN).body
+    assert isinstance(scaled, LatentBody)
+    packets = (body.packets[0], *(replace(each, quality=17) for each in scaled.packets[1:]))
+    mixed = replace(scaled, packets=packets, priors=(body.priors[0], None, None, None))
+    decoded = decode_body(mixed, pool, find_nano)
+    wanted = decode_body(body, pool, find_nano)
+    assert all(same(*pair) for pair in zip(decoded, wanted, strict=True))
+
+
+def test_a_prior_that_is_not_installed_asks_for_an_update(pool: NetworkPool) -> None:
+    body = scene_with_priors(CHAIN)
+    chunk = Chunk(0, 0, StrategyId.SEMANTIC_LATENT, tuple(range(4)), pack_body(body))
+    with pytest.raises(ModelError, match=f"prior {body.priors[0]}.*update edgecodec"):
+        list(decode_scene(chunk, SceneContext(SMALL, pool, threads=1)))
+
+
+def test_a_prior_of_other_channels_than_the_network_is_damage(pool: NetworkPool) -> None:
+    body = scene_with_priors(CHAIN)
+    small = Prior.from_arrays(prior_arrays(1, WHOLE))
+    with pytest.raises(BitstreamError, match=r"latents of 5 channels.*iframe_decoder takes 64"):
+        decode_body(body, pool, lambda _: small)
 
 
 def test_a_body_that_names_too_few_networks_is_damaged(pool: NetworkPool) -> None:
