@@ -1,13 +1,13 @@
-"""What exact arithmetic costs in picture quality, and what rounding to outputs takes of that.
+"""What INT8 costs in picture quality, and what rounding to outputs takes of that.
 
     python benchmarks/exact_cost.py --calibrate CLIP... [--clip CLIP...] [--tier nano]
-                                    [--network NAME...] [--write DIR]
+                                    [--network NAME...] [--arithmetic fast exact] [--write DIR]
 
 For each network, on frames of `--clip` (default: the demo clip): PSNR (6 Y + U + V) / 8 of the
-float network, and what INT8 loses of it: fast, exact with every weight at its nearest step, and
-exact with steps chosen on frames of `--calibrate`. Prints a Markdown table. `--write` leaves the
-weights of the last as DIR/NETWORK-TIER.safetensors: `edgecodec export --int8 --exact --weights DIR`
-makes the same graph of them.
+float network, and what INT8 loses of it in each arithmetic: with every weight at its nearest step,
+and with steps chosen on frames of `--calibrate`. Prints a Markdown table. `--write` leaves the
+weights of the last as DIR/NETWORK-TIER.safetensors, in half precision where that is enough to find
+the integers again: `edgecodec export --int8 --weights DIR`, with --exact or --fast, does.
 """
 
 from __future__ import annotations
@@ -42,33 +42,32 @@ def main() -> None:
     parser.add_argument("--clip", type=Path, nargs="+", default=list(demo_clips()))
     parser.add_argument("--tier", default="nano")
     parser.add_argument("--network", nargs="+", choices=network_names(), default=[])
+    parser.add_argument("--arithmetic", nargs="+", choices=("fast", "exact"), default=["exact"])
     parser.add_argument("--write", type=Path)
     options = parser.parse_args()
     seen = network_samples(options.calibrate, options.tier)
     unseen = network_samples(options.clip, options.tier)
-    print("| network | float dB | fast loses | exact loses | exact, rounded to outputs |")
-    print("|---|---|---|---|---|")
+    kinds = [Arithmetic(each) for each in options.arithmetic]
+    columns = [f"{kind.value} loses | {kind.value}, rounded to outputs" for kind in kinds]
+    print(f"| network | float dB | {' | '.join(columns)} |")
+    print(f"|---|---|{'---|' * 2 * len(kinds)}")
     for name in choose_networks(tuple(options.network), options.tier, None):
         network = spec(name, options.tier)
-        model = float_graph(network)
-        rounded = round_to_outputs(
-            model, network, recipe(Arithmetic.EXACT), [sample.inputs for sample in seen(name)]
-        )
+        model = rounded = float_graph(network)
         samples = unseen(name)
         floats = float_psnr(to_bytes(model), network, samples)
-        losses = (
-            floats - measured(graph, network, arithmetic, samples)
-            for graph, arithmetic in (
-                (model, Arithmetic.FAST),
-                (model, Arithmetic.EXACT),
-                (rounded, Arithmetic.EXACT),
-            )
-        )
+        losses: list[float] = []
+        for kind in kinds:
+            inputs = [sample.inputs for sample in seen(name)]
+            rounded = round_to_outputs(model, network, recipe(kind), inputs)
+            losses += (floats - measured(each, network, kind, samples) for each in (model, rounded))
         cells = " | ".join(f"{loss:.4f}" for loss in losses)
         print(f"| `{name}` | {floats:.3f} | {cells} |", flush=True)
         if options.write:
             options.write.mkdir(parents=True, exist_ok=True)
-            save_weights(rounded, options.write / f"{name}-{options.tier}.safetensors")
+            halved = kinds[-1] is Arithmetic.FAST
+            file = options.write / f"{name}-{options.tier}.safetensors"
+            save_weights(rounded, file, halved=halved)
 
 
 def float_graph(network: NetworkSpec) -> onnx.ModelProto:
@@ -92,13 +91,18 @@ def measured(
     return int8_psnr(to_bytes(graph), network, samples)
 
 
-def save_weights(model: onnx.ModelProto, file: Path) -> None:
-    """The parameters of a rounded graph under the names that torch has for them."""
+def save_weights(model: onnx.ModelProto, file: Path, *, halved: bool) -> None:
+    """The parameters of a rounded graph under the names that torch has for them.
+
+    An int8 weight survives half precision, which is off by less than a sixteenth of its step.
+    """
     tensors = {
         i.name: torch.tensor(numpy_helper.to_array(i))
         for i in model.graph.initializer
         if i.name.endswith((".weight", ".bias"))
     }
+    if halved:
+        tensors |= {name: each.half() for name, each in tensors.items() if name.endswith("weight")}
     save_file(tensors, file)
 
 

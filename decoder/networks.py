@@ -24,7 +24,6 @@ RELU6_SCALE = 6.0 / 255.0
 RESIDUAL_SCALE = PIXEL_SCALE / 4  # residuals span [-32, 31.75] grey levels in quarters of one
 GAIN_SCALE = 1.0 / 64.0  # gains of a scene code span [0, 3.98]
 GAIN_IDENTITY, BIAS_IDENTITY = 64, 128
-LATENT_CHANNELS = 64
 LATENT_SCALE = 0.25  # latents span [-32, 31.75] in steps of a quarter
 
 
@@ -67,23 +66,27 @@ class Tier:
     """Widths and depths of one tier.
 
     `max_kmac_per_pixel` bounds, in thousands of multiply-accumulates per luma pixel, what runs
-    for any one frame. `short_cut` says whether the I-frame decoder's head sees its first features
-    beside its last ones.
+    for any one frame. `latents` is how many latents there are for 16x16 pixels, `latent_channels`
+    the width of what they become first. `short_cut` says whether the I-frame decoder's head sees
+    its first features beside its last ones. `recurrent` says whether later frames are predicted
+    from features of earlier ones, by generators; else the I-frame decoder draws all of them.
     """
 
     max_kmac_per_pixel: float
     enhancer_channels: int
     enhancer_layers: int
+    latents: int
     latent_channels: int
     feature_channels: int
     decoder_layers: int
     generator_layers: int
     short_cut: bool
+    recurrent: bool
 
 
 TIERS = {
-    "nano": Tier(5.0, 64, 2, 128, 96, 2, 3, short_cut=False),
-    "edge": Tier(25.0, 96, 4, 192, 192, 3, 3, short_cut=True),
+    "nano": Tier(5.0, 64, 2, 64, 128, 96, 2, 3, short_cut=False, recurrent=True),
+    "edge": Tier(25.0, 96, 4, 128, 320, 192, 2, 3, short_cut=True, recurrent=False),
 }
 
 
@@ -136,10 +139,10 @@ class Enhancer(nn.Module):
 class _LatentUp(nn.Module):
     """Latents at 1/16 resolution to features at 1/8; the shuffle moves bytes, no arithmetic."""
 
-    def __init__(self, hidden: int, channels: int, kernel: int) -> None:
+    def __init__(self, latents: int, hidden: int, channels: int, kernel: int) -> None:
         super().__init__()
         self.activation = nn.ReLU6()
-        self.expand = nn.Conv2d(LATENT_CHANNELS, hidden, 3, padding=1)
+        self.expand = nn.Conv2d(latents, hidden, 3, padding=1)
         self.spread = nn.Conv2d(hidden, 4 * channels, kernel, padding=kernel // 2)
 
     def forward(self, latent: Tensor) -> Tensor:
@@ -150,16 +153,18 @@ class _LatentUp(nn.Module):
 class IFrameDecoder(nn.Module):
     """Dequantised latents of one frame to the frame and the feature that later frames refer to.
 
-    `latent`: [N, 64, H/16, W/16] in [-32, 31.75]. Gives `frame` [N, 96, H/8, W/8] in [0, 1] (not
+    `latent`: [N, L, H/16, W/16] in [-32, 31.75]. Gives `frame` [N, 96, H/8, W/8] in [0, 1] (not
     clipped) and `feature` [N, C, H/8, W/8] in [0, 6].
 
     With a `short_cut` the first features may hold a picture that the others only correct.
     """
 
-    def __init__(self, hidden: int, channels: int, layers: int, *, short_cut: bool = False) -> None:
+    def __init__(
+        self, latents: int, hidden: int, channels: int, layers: int, *, short_cut: bool = False
+    ) -> None:
         super().__init__()
         self.activation = nn.ReLU6()
-        self.up = _LatentUp(hidden, channels, 3)
+        self.up = _LatentUp(latents, hidden, channels, 3)
         self.body = nn.ModuleList(
             nn.Conv2d(channels, channels, 3, padding=1) for _ in range(layers)
         )
@@ -182,14 +187,16 @@ class Generator(nn.Module):
     """Reference feature(s) and a frame's latents to the frame and its own feature.
 
     `references`: one (P) or two (B: past, future) tensors [N, C, H/8, W/8] in [0, 6]; `latent`:
-    [N, 64, H/16, W/16] in [-32, 31.75], zeros where nothing was sent. Gives what `IFrameDecoder`
+    [N, L, H/16, W/16] in [-32, 31.75], zeros where nothing was sent. Gives what `IFrameDecoder`
     gives.
     """
 
-    def __init__(self, hidden: int, channels: int, layers: int, references: int) -> None:
+    def __init__(
+        self, latents: int, hidden: int, channels: int, layers: int, references: int
+    ) -> None:
         super().__init__()
         self.activation = nn.ReLU6()
-        self.up = _LatentUp(hidden, channels, 1)
+        self.up = _LatentUp(latents, hidden, channels, 1)
         self.fuse = nn.Conv2d((references + 1) * channels, channels, 1)
         self.body = nn.ModuleList(
             nn.Conv2d(channels, channels, 3, padding=1) for _ in range(layers)
@@ -215,7 +222,7 @@ def network_names() -> tuple[str, ...]:
 def spec(name: str, tier: str) -> NetworkSpec:
     """Ports of network `name` in `tier`; `KeyError` names an unknown tier or network."""
     channels = TIERS[tier].feature_channels
-    latent = PortSpec("latent", LATENT_CHANNELS, 16, LATENT_SCALE, 128)
+    latent = PortSpec("latent", TIERS[tier].latents, 16, LATENT_SCALE, 128)
 
     def feature(port: str) -> PortSpec:
         return PortSpec(port, channels, 8, RELU6_SCALE, 0)
@@ -261,7 +268,13 @@ def build(name: str, tier: str) -> Network:
         return Enhancer(t.enhancer_channels, t.enhancer_layers, frame_channels)
     if name == "iframe_decoder":
         return IFrameDecoder(
-            t.latent_channels, t.feature_channels, t.decoder_layers, short_cut=t.short_cut
+            t.latents,
+            t.latent_channels,
+            t.feature_channels,
+            t.decoder_layers,
+            short_cut=t.short_cut,
         )
     references = {"generator_p": 1, "generator_b": 2}[name]
-    return Generator(t.latent_channels, t.feature_channels, t.generator_layers, references)
+    return Generator(
+        t.latents, t.latent_channels, t.feature_channels, t.generator_layers, references
+    )

@@ -27,7 +27,7 @@ from .quantization.lint import lint_tensorrt
 from .recipe_json import recipe_bytes, recipe_from_bytes
 from .recipes import calibrate, promote
 from .records import NetworkLoss
-from .rounded import Rounding, round_weights
+from .rounded import Rounding, can_round, round_weights
 from .stages import NOTE, Products, Stage
 
 RECIPE = "recipe.json"
@@ -51,7 +51,7 @@ def int8_stages(job: NetworkJob) -> tuple[Stage, ...]:
     uses_samples = method is not RangeMethod.ARCHITECTURE
     both = (job.calibration, job.validation)
     samples = [each.digest for each in both] if uses_samples else []
-    measured = chosen.arithmetic is Arithmetic.EXACT and bound is not None
+    measured = can_round(chosen) and bound is not None
     rounded_on = [each.digest for each in both] if measured else []
     settings = {**job.identity, "preset": asdict(chosen)}
     return (

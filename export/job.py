@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..decoder.networks import NetworkSpec, spec
+from ..decoder.networks import TIERS, NetworkSpec, spec
 from ..decoder.trained import model_id
 from ..runtime.errors import ModelError
 from .check import Probe, make_probes
@@ -45,7 +45,8 @@ class NetworkJob:
     @property
     def feeds_later_frames(self) -> bool:
         """Whether frames are predicted from what the network gives."""
-        return any(port.name == _FEATURE for port in self.network.outputs)
+        gives_feature = any(port.name == _FEATURE for port in self.network.outputs)
+        return gives_feature and TIERS[self.network.tier].recurrent
 
     @property
     def arithmetic(self) -> Arithmetic:

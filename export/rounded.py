@@ -1,5 +1,5 @@
-"""How an exact network's weights are rounded: to the nearest step where that is good enough, for
-then no data decide, else so that its layers' outputs come out best."""
+"""How a network's weights are rounded: to the nearest step where that is good enough, for then no
+data decide, else so that its layers' outputs come out best."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import onnx
 from ..decoder.networks import NetworkSpec
 from .graph import to_bytes
 from .loss import float_psnr
-from .quantization import Arithmetic, Recipe, round_to_outputs
+from .quantization import Activations, Arithmetic, Preset, Recipe, round_to_outputs
 from .recipes import recipe_measure
 from .sample_sets import SampleSet
 
@@ -33,6 +33,11 @@ class Rounded:
     note: str = ""
 
 
+def can_round(preset: Preset) -> bool:
+    """Whether weights of that preset can be rounded to outputs."""
+    return preset.activations is Activations.U8 and preset.per_channel
+
+
 def round_weights(
     model: onnx.ModelProto,
     spec: NetworkSpec,
@@ -41,23 +46,25 @@ def round_weights(
     calibration: SampleSet,
     max_drop_db: float | None,
 ) -> Rounded:
-    """`model` rounded to its outputs on `calibration`, where its exact integers otherwise lose more
-    than `max_drop_db` on `validation`, and lose less so; else `model` as it is.
+    """`model` rounded to its outputs on `calibration`, where its integers otherwise lose more than
+    `max_drop_db` on `validation`, and lose less so; else `model` as it is.
 
-    Without a bound or without samples nothing is rounded, nor is fast arithmetic, whose 8-bit
-    weights do not need it. The rounded graph contains the recipe's bias corrections, so the recipe
-    beside it has none.
+    Without a bound or without samples nothing is rounded, nor is what a preset without uint8
+    activations and scales by channel is for. The rounded graph contains the recipe's bias
+    corrections, so the recipe beside it has none.
     """
     nearest = Rounded(model, recipe, Rounding.NEAREST)
-    if recipe.preset.arithmetic is not Arithmetic.EXACT or max_drop_db is None:
+    if not can_round(recipe.preset) or max_drop_db is None:
         return nearest
+    exact = recipe.preset.arithmetic is Arithmetic.EXACT
     if not validation.samples:
-        return replace(nearest, note="nearest: there are no real samples to measure its loss on")
+        note = "nearest: there are no real samples to measure its loss on" if exact else ""
+        return replace(nearest, note=note)
     reference = float_psnr(to_bytes(model), spec, validation.samples)
     drop = reference - recipe_measure(model, spec, validation.samples)(recipe)
     lost = f"nearest loses {drop:.4f} dB"
     if drop <= max_drop_db:
-        return replace(nearest, note=lost)
+        return replace(nearest, note=lost if exact else "")
     if not calibration.samples:
         return replace(nearest, note=f"{lost}; there are no samples to round to outputs on")
     inputs = [sample.inputs for sample in calibration.samples]

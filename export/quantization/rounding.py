@@ -5,7 +5,8 @@ quantised layers before it give, its targets y those of the float network. With 
 are first fitted to the targets, then rounded one input at a time, each error made up for by the
 inputs that are still to come (Frantar et al., "GPTQ", arXiv:2210.17323); the bias, an input that is
 always one, comes last and takes what is left. Of the scales that exact arithmetic has, each output
-channel takes that whose rounded weights give the least error in its outputs.
+channel takes that whose rounded weights give the least error in its outputs. In fast arithmetic the
+largest weight of each channel makes its scale and stays what it is.
 
 The result is a float graph whose weights are multiples of their steps already, so that `quantize`
 finds these integers again.
@@ -27,7 +28,7 @@ from torch.nn import functional as F
 
 from ...decoder.networks import BIAS_IDENTITY, GAIN_IDENTITY, PER_SCENE, NetworkSpec, PortSpec
 from ...runtime.errors import ExportError, UnsupportedError
-from .arithmetic import Steps, exact_candidates, quantize_bias, quantize_weight
+from .arithmetic import Steps, exact_candidates, quantize_bias, quantize_weight, weight_scale
 from .recipe import Activations, Affine, Arithmetic, Recipe
 from .structure import RELU6_MAX, Convolution, activation_affines, constants, convolution, corrected
 
@@ -48,16 +49,16 @@ def round_to_outputs(
     recipe: Recipe,
     samples: Iterable[Mapping[str, NDArray[np.uint8]]],
 ) -> onnx.ModelProto:
-    """`model` with the weights and biases that exact arithmetic gives its outputs best with.
+    """`model` with the weights and biases that integer arithmetic gives its outputs best with.
 
     `samples`: inputs of the network, uint8 [1, C, h, w] by port, of other pictures than the loss is
     measured on; of large ones the middle is taken. The recipe's bias corrections are in the result,
     so it must be quantised without them. Raises `ExportError` where there are no samples, and
-    `UnsupportedError` for fast arithmetic, whose scales would not find the integers again.
+    `UnsupportedError` for activations other than uint8 and for weights with one scale a layer.
     """
     preset = recipe.preset
-    if preset.arithmetic is not Arithmetic.EXACT or preset.activations is not Activations.U8:
-        raise UnsupportedError("rounding to outputs is for exact arithmetic: export --exact")
+    if preset.activations is not Activations.U8 or not preset.per_channel:
+        raise UnsupportedError("rounding to outputs is for uint8 activations, weights by channel")
     runs = [_Run(spec, sample) for sample in samples]
     if not runs:
         raise ExportError(f"round {spec.name} to outputs: there are no samples")
@@ -75,7 +76,8 @@ def round_to_outputs(
                 conv = corrected(convolution(node, known), recipe)
                 steps = Steps(affines[node.input[0]].scale, affines[stored].scale)
                 before = _matrix(conv)
-                after = _rounded(before, conv.weight.shape, _moments(runs, node, before), steps)
+                moments = _moments(runs, node, before)
+                after = _rounded(before, conv.weight.shape, moments, steps, preset.arithmetic)
                 parameters[conv.weight_name] = _weight(after, conv.weight.shape).float().numpy()
                 parameters[conv.bias_name] = after[:, -1].float().numpy()
             for run in runs:
@@ -135,15 +137,16 @@ def _moments(runs: list[_Run], node: onnx.NodeProto, matrix: Tensor) -> _Moments
     return _Moments(inputs, errors)
 
 
-def _rounded(matrix: Tensor, shape: tuple[int, ...], moments: _Moments, steps: Steps) -> Tensor:
-    """`matrix` of multiples of exact arithmetic's steps, that of least error in its outputs."""
+def _rounded(
+    matrix: Tensor, shape: tuple[int, ...], moments: _Moments, steps: Steps, arithmetic: Arithmetic
+) -> Tensor:
+    """`matrix` of multiples of the arithmetic's steps, that of least error in its outputs."""
     damping = _DAMPING * moments.inputs.diagonal().mean()
     inputs = moments.inputs + damping * torch.eye(len(moments.inputs), dtype=torch.float64)
     fitted = matrix + torch.linalg.solve(inputs, moments.errors.T).T
     best: Tensor = fitted
     least = torch.full((len(matrix),), torch.inf, dtype=torch.float64)
-    for shift in exact_candidates(_weight(fitted, shape), steps):
-        grid = _Grid(torch.exp2(-shift) * (steps.output / steps.input), steps.input)
+    for grid in _grids(fitted, shape, steps, arithmetic):
         candidate = _swept(_one_by_one(fitted, inputs, grid), fitted, inputs, grid)
         off = candidate - fitted
         error = ((off @ inputs) * off).sum(1)
@@ -155,18 +158,43 @@ def _rounded(matrix: Tensor, shape: tuple[int, ...], moments: _Moments, steps: S
 @dataclass(frozen=True)
 class _Grid:
     """The values that a layer's parameters may have: `scale` float64 [O] of its weights, and that
-    of its input's levels."""
+    of its input's levels. `peaks` [O], if given, are the columns of weights that make the scales:
+    they stay at `peak_values` [O], or the scales would be others."""
 
     scale: Tensor
     input: float
+    arithmetic: Arithmetic
+    peaks: Tensor | None = None
+    peak_values: Tensor | None = None
 
-    def nearest(self, values: Tensor, *, bias: bool) -> Tensor:
+    def nearest(self, values: Tensor, column: int, *, bias: bool) -> Tensor:
         """`values` [O] of one column, rounded."""
         if bias:
             unit = self.scale * self.input
-            return quantize_bias(values, unit, Arithmetic.EXACT) * unit
-        integers = quantize_weight(values[:, None, None, None], self.scale, Arithmetic.EXACT)
-        return integers.flatten() * self.scale
+            return quantize_bias(values, unit, self.arithmetic) * unit
+        integers = quantize_weight(values[:, None, None, None], self.scale, self.arithmetic)
+        rounded = integers.flatten() * self.scale
+        if self.peaks is None or self.peak_values is None:
+            return rounded
+        return torch.where(self.peaks == column, self.peak_values, rounded)
+
+
+def _grids(
+    fitted: Tensor, shape: tuple[int, ...], steps: Steps, arithmetic: Arithmetic
+) -> Iterator[_Grid]:
+    """The grids to choose from for each output channel."""
+    weight = _weight(fitted, shape)
+    if arithmetic is Arithmetic.EXACT:
+        for shift in exact_candidates(weight, steps):
+            scale = torch.exp2(-shift) * (steps.output / steps.input)
+            yield _Grid(scale, steps.input, arithmetic)
+        return
+    flat = weight.flatten(1)
+    peaks = flat.abs().argmax(1)
+    scale = weight_scale(weight, fitted[:, -1], steps, arithmetic)
+    # Of a channel whose bias makes the scale, no weight is as large as the scale would let it be.
+    held = flat.gather(1, peaks[:, None])[:, 0]
+    yield _Grid(scale, steps.input, arithmetic, peaks, (held / scale).round() * scale)
 
 
 def _one_by_one(fitted: Tensor, inputs: Tensor, grid: _Grid) -> Tensor:
@@ -178,7 +206,8 @@ def _one_by_one(fitted: Tensor, inputs: Tensor, grid: _Grid) -> Tensor:
     spread = torch.linalg.cholesky(inverse, upper=True)
     values = fitted[:, order].clone()
     for column in range(last + 1):
-        nearest = grid.nearest(values[:, column], bias=column == last)
+        at = int(order[column])
+        nearest = grid.nearest(values[:, column], at, bias=column == last)
         error = (values[:, column] - nearest) / spread[column, column]
         values[:, column:] -= error[:, None] * spread[column, column:]
         values[:, column] = nearest
@@ -195,7 +224,7 @@ def _swept(rounded: Tensor, fitted: Tensor, inputs: Tensor, grid: _Grid) -> Tens
     for _ in range(_SWEEPS):
         for column in range(last + 1):
             best = values[:, column] - slope[:, column] / inputs[column, column]
-            change = grid.nearest(best, bias=column == last) - values[:, column]
+            change = grid.nearest(best, column, bias=column == last) - values[:, column]
             values[:, column] += change
             slope += change[:, None] * inputs[column]
     return values

@@ -96,7 +96,9 @@ def test_nearest_steps_stay_where_they_are_good_enough(
     as_it_is = Rounded(floats, EXACT, Rounding.NEAREST)
     assert round_weights(floats, SPEC, EXACT, unseen, seen, None) == as_it_is
     fast = Recipe(preset("cpu"))
-    assert round_weights(floats, SPEC, fast, unseen, seen, 0).model == floats
+    assert round_weights(floats, SPEC, fast, unseen, seen, math.inf).model == floats
+    symmetric = Recipe(preset("tensorrt"))
+    assert round_weights(floats, SPEC, symmetric, unseen, seen, 0).model == floats
 
 
 def test_a_loss_above_the_bound_rounds_to_outputs(

@@ -76,6 +76,44 @@ def test_its_integers_are_found_again_and_stay_exact(floats: Graphs, picture: Ma
     np.testing.assert_allclose(real, floats_after["body.0.weight"], rtol=1e-6)
 
 
+def test_fast_integers_are_found_again_also_from_half_precision(
+    floats: Graphs, picture: Make
+) -> None:
+    network, fast = spec("enhancer", "nano"), Recipe(preset("cpu"))
+    graph = unrounded(floats("enhancer"))
+    rounded = round_to_outputs(graph, network, fast, (picture("enhancer"),))
+    halved = onnx.ModelProto()
+    halved.CopyFrom(rounded)
+    for initializer in halved.graph.initializer:
+        values = numpy_helper.to_array(initializer)
+        if values.ndim == 4:
+            short = values.astype(np.float16).astype(np.float32)
+            initializer.CopyFrom(numpy_helper.from_array(short, initializer.name))
+    before = {i.name: numpy_helper.to_array(i) for i in rounded.graph.initializer}
+    for model in (rounded, halved):
+        qdq = quantize(model, network, fast)
+        stored = {i.name: numpy_helper.to_array(i) for i in qdq.graph.initializer}
+        for name in ("stem.weight", "body.0.weight", "head.weight"):
+            peaks = np.abs(before[name]).reshape(len(before[name]), -1).max(axis=1)
+            wanted = before[name] / (peaks / 127)[:, None, None, None]
+            np.testing.assert_allclose(wanted, np.rint(wanted), atol=1e-3)
+            assert (stored[f"{name}_quantized"] == np.rint(wanted)).all()
+
+
+def test_fast_integers_lose_less_when_rounded_to_outputs(floats: Graphs) -> None:
+    network, fast = spec("iframe_decoder", "nano"), Recipe(preset("cpu"))
+    graph = unrounded(floats("iframe_decoder"))
+    places = [(row, column) for row in (0, 240, 464) for column in (0, 256, 512)]
+    seen = [{"latent": intra_latent(*place, 256, 256)} for place in places]
+    rounded = round_to_outputs(graph, network, fast, seen)
+    unseen = {"latent": intra_latent(320, 832, SIZE.height, SIZE.width)}
+    wanted = float_levels(graph, unseen)
+    before, after = (
+        run(uint8_graph(g, network, fast), unseen)["frame_out"] - wanted for g in (graph, rounded)
+    )
+    assert np.square(after).mean() < np.square(before).mean()
+
+
 def test_the_same_samples_give_the_same_bytes_on_any_number_of_threads(
     floats: Graphs, picture: Make
 ) -> None:
@@ -94,10 +132,10 @@ def test_the_same_samples_give_the_same_bytes_on_any_number_of_threads(
     assert made[0] == made[1]
 
 
-def test_it_needs_exact_arithmetic_and_samples(floats: Graphs, noise: Make) -> None:
+def test_it_needs_uint8_activations_and_samples(floats: Graphs, noise: Make) -> None:
     network, graph = spec("enhancer", "nano"), floats("enhancer")
-    with pytest.raises(UnsupportedError, match="exact arithmetic"):
-        round_to_outputs(graph, network, Recipe(preset("cpu")), (noise("enhancer"),))
+    with pytest.raises(UnsupportedError, match="uint8 activations"):
+        round_to_outputs(graph, network, Recipe(preset("tensorrt")), (noise("enhancer"),))
     with pytest.raises(ExportError, match="there are no samples"):
         round_to_outputs(graph, network, exact_recipe(), ())
     with pytest.raises(ExportError, match="nothing for input 'prev'"):
