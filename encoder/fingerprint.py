@@ -10,14 +10,28 @@ from pathlib import Path
 _OURS = Path(__file__).parent
 # The code that encodes and that decodes again, and the networks. (Found beside this package: the
 # folders are siblings, in a checkout and where it is installed.)
-_SOURCES = ("strategies", "codecs", "programs", "weights", "../runtime", "../runtime/scenes")
+_SOURCES = (
+    "strategies",
+    "codecs",
+    "programs",
+    "weights",
+    "../runtime",
+    "../runtime/priors",
+    "../runtime/scenes",
+)
 _MODULES = (
+    "analysis.py",
     "code_crops.py",
     "code_search.py",
     "device_network.py",
     "downscale.py",
+    "latent_kinds.py",
+    "latent_symbols.py",
+    "priors.py",
     "quality.py",
+    "scale_choice.py",
     "scoring.py",
+    "symbol_choice.py",
     "title_network.py",
     "title_samples.py",
     "title_tuning.py",
@@ -42,7 +56,7 @@ def fingerprint() -> str:
     for folder in _SOURCES:
         files += sorted((_OURS / folder).glob("*.*"))
     for path in files:
-        if path.suffix in (".py", ".safetensors", ".npy"):
+        if path.suffix in (".py", ".safetensors", ".npy", ".npz"):
             digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
     for path in sorted((_OURS / "../runtime/networks").glob("*/manifest.json")):
         digest.update(hashlib.sha256(path.read_bytes()).digest())

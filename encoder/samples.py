@@ -20,8 +20,10 @@ from ..export.origin import code_digest, tool_versions
 from ..export.samples import read_frames
 from ..runtime.latents import dequantize, step_size
 from ..runtime.packing import pack
-from .analysis import load_analysis
+from ..runtime.scale_tables import MAX_SYMBOL
+from .analysis import DeepAnalysis, load_analysis, spread_brightness
 from .analysis_weights import weights_path
+from .training.iframe import whole_symbols
 
 _QUALITIES = (20, 44)
 _FRAMES = 5
@@ -118,8 +120,11 @@ class _FloatCoder:
             features = [_real(feature, RELU6_SCALE) for feature in references.values()]
             at = torch.tensor([quality])
             latent = self._analysis[name](_real(packed, PIXEL_SCALE), at, *features)
-            symbols = (latent[0] / step_size(quality)).round().clamp(-127, 127)
-            levels = dequantize(symbols.to(torch.int8).numpy(), quality)
+            symbols = (latent / step_size(quality)).round()
+            if isinstance(self._analysis[name], DeepAnalysis):
+                symbols = spread_brightness(whole_symbols(symbols))
+            symbols = symbols.clamp(-MAX_SYMBOL, MAX_SYMBOL)
+            levels = dequantize(symbols[0].to(torch.int8).numpy(), quality)
             real = (torch.from_numpy(levels).float() - 128.0) / 4.0
             _, feature = self._light[name](*features, real)
             rounded = (feature / RELU6_SCALE).round().clamp(0, 255).to(torch.uint8).numpy()

@@ -11,8 +11,8 @@ from ..runtime.frames import PictureFormat
 from ..runtime.models import packaged_models, read_models
 from ..runtime.upsample import Upsampling
 from .adaptation import Adaptation
-from .analysis_weights import weights_path
 from .effort import Effort
+from .latent_kinds import missing_networks
 from .strategies import LatentTrial, ProceduralTrial, StandardTrial, Trial
 
 STRATEGIES = {
@@ -23,12 +23,6 @@ STRATEGIES = {
     "procedural": StrategyId.PROCEDURAL,
 }
 _LATENT = (StrategyId.SEMANTIC_LATENT, StrategyId.I_FRAME_INTERPOLATION)
-# What decodes each kind of frame, and what makes its latents: a scene may need all three.
-_LATENT_NETWORKS = {
-    "iframe_decoder": "analysis_i",
-    "generator_p": "analysis_p",
-    "generator_b": "analysis_b",
-}
 _PRESETS = {
     Effort.FAST: {Codec.AV1: "4", Codec.VVC: "fast", Codec.H265: "medium", Codec.H264: "medium"},
     Effort.NORMAL: {Codec.AV1: "2", Codec.VVC: "medium", Codec.H265: "slow", Codec.H264: "slow"},
@@ -88,16 +82,14 @@ def ways(
                 raise ModelError(menders.notes[0])
             wanted -= {StrategyId.HYBRID_SEMANTIC}
         notes += [f"hybrid_semantic: {note}" for note in menders.notes]
-    latents = wanted & frozenset(_LATENT)
-    missing = _missing_latents(tier, picture) if latents else ""
-    if missing:
-        names = ", ".join(each.name.lower() for each in sorted(latents))
+    for missing, latents in _missing_latents(wanted, tier, picture).items():
+        names = ", ".join(each.name.lower() for each in latents)
         if strategies and picture.bit_depth == 8:
             raise ModelError(missing)
-        if latents == wanted:
+        if wanted == frozenset(latents):
             raise UnsupportedError(f"{names}: {missing}; choose --strategy classical")
         notes.append(f"{names}: {missing}")
-        wanted -= latents
+        wanted -= frozenset(latents)
     trials: list[Trial] = []
     for layer in layers:
         mender = menders.model_ids.get(layer, "")
@@ -162,19 +154,20 @@ def _still_codec(codecs: Sequence[Codec]) -> Codec:
     return min(codecs, key=[Codec.AV1, Codec.VVC, Codec.H265, Codec.H264].index)
 
 
-def _missing_latents(tier: str, picture: PictureFormat) -> str:
-    """Why a video of that format cannot be coded in latents, "" if it can."""
-    if picture.bit_depth != 8:
-        return f"its networks take 8 bits a sample, the source has {picture.bit_depth}"
-    try:
-        folder = read_models(packaged_models(tier))
-        for light in _LATENT_NETWORKS:
-            folder.network(light)
-    except ModelError as error:
-        return str(error)
-    if not all(weights_path(each, tier).is_file() for each in _LATENT_NETWORKS.values()):
-        return f"there are no analysis networks of tier {tier}: train them first"
-    return ""
+def _missing_latents(
+    wanted: frozenset[StrategyId], tier: str, picture: PictureFormat
+) -> Mapping[str, Sequence[StrategyId]]:
+    """Why a video of that format cannot be coded with which of the wanted strategies in latents."""
+    reasons: dict[str, list[StrategyId]] = {}
+    for strategy in _LATENT:
+        if strategy not in wanted:
+            continue
+        reason = missing_networks(strategy, tier)
+        if picture.bit_depth != 8:
+            reason = f"its networks take 8 bits a sample, the source has {picture.bit_depth}"
+        if reason:
+            reasons.setdefault(reason, []).append(strategy)
+    return reasons
 
 
 def check_device(device: str) -> None:

@@ -23,7 +23,7 @@ from statistics import fmean
 from rich.console import Console
 from rich.progress import track
 
-from ..encoder.analysis_weights import weights_path
+from ..encoder.latent_kinds import missing_networks
 from ..encoder.media import open_source
 from ..encoder.quality import PlanePsnr, SequenceQuality
 from ..encoder.resources import Resources
@@ -68,8 +68,6 @@ _QUANTISERS: Mapping[str, Mapping[Codec, tuple[int, ...]]] = {
 }
 _QUALITIES = (8, 24, 40, 56)
 _LATENTS = (StrategyId.SEMANTIC_LATENT, StrategyId.I_FRAME_INTERPOLATION)
-# A tier that has these has the I-frame decoder and the network for P-frames too.
-_LATENT_NETWORK, _LATENT_ANALYSIS = "generator_b", "analysis_b"
 
 
 @dataclass(frozen=True)
@@ -139,9 +137,9 @@ def mended_scores(
 def latent_scores(
     scene: Scene, clip: str, tier: str, resources: Resources
 ) -> Iterator[LatentScore]:
-    """Both strategies in latents at four qualities."""
+    """The tier's strategies in latents at four qualities."""
     pixels = scene.format.width * scene.format.height * len(scene.frames)
-    for strategy in _LATENTS:
+    for strategy in _latent_strategies(tier):
         for quality in _QUALITIES:
             trial = LatentTrial(strategy, tier, "cpu")
             (made,) = trial.encode(scene, FINEST_QUALITY - quality, resources)
@@ -201,8 +199,8 @@ def _mean(values: Iterable[float]) -> float:
     return round(fmean(values), 4)
 
 
-def _latents_exist(networks: Iterable[str], tier: str) -> bool:
-    return _LATENT_NETWORK in networks and weights_path(_LATENT_ANALYSIS, tier).is_file()
+def _latent_strategies(tier: str) -> list[StrategyId]:
+    return [each for each in _LATENTS if not missing_networks(each, tier)]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -218,7 +216,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         entry.name: entry.model_id for entry in read_models(packaged_models(asked.tier)).networks
     }
     menders = [name for name in SIZES if asked.only in (None, name) and name in models]
-    latents = asked.only in (None, "latent") and _latents_exist(models, asked.tier)
+    latents = asked.only in (None, "latent") and bool(_latent_strategies(asked.tier))
     if not menders and not latents:
         parser.error(f"tier {asked.tier} has no such networks, only {', '.join(models)}")
     resources = Resources(asked.threads)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,98 +14,103 @@ from ...decoder.networks import PIXEL_SCALE, RELU6_SCALE
 from ...runtime.chunks import StrategyId
 from ...runtime.errors import ModelError
 from ...runtime.frames import PictureFormat, Planes
-from ...runtime.latents import dequantize, step_size
+from ...runtime.latents import step_size
 from ...runtime.models import packaged_models, read_models
 from ...runtime.packing import pack, unpack
-from ...runtime.payloads import FrameKind, LatentBody, LatentPacket
+from ...runtime.payloads import FrameKind, LatentBody
 from ...runtime.sessions import Network, NetworkPool
-from ...runtime.symbols import (
-    Latent,
-    ScaleIndex,
-    choose_difference_tables,
-    choose_scale_index,
-    encode_latent,
-)
 from ..analysis import AnalysisNetwork, load_analysis
 from ..analysis_weights import weights_path
+from ..latent_kinds import NETWORKS, frame_kinds
+from ..latent_rate import coding_of
 from ..latent_refinement import refined
+from ..latent_symbols import device_latent
+from ..priors import Priors, tier_priors
 from ..quality import psnr
-from ..scale_choice import economical
 from ..scene import Scene
+from ..symbol_choice import sent_symbols
+from .latent_body import FrameSymbols, latent_body
+from .latent_order import (
+    PlannedFrame,
+    continued_order,
+    interpolated_order,
+    known_frames,
+    predicted_order,
+)
 
 _BLOCK = 8
 _MULTIPLE = 16
-_LIGHT = {
-    FrameKind.I: "iframe_decoder",
-    FrameKind.P: "generator_p",
-    FrameKind.B: "generator_b",
-}
-_ANALYSIS = {FrameKind.I: "analysis_i", FrameKind.P: "analysis_p", FrameKind.B: "analysis_b"}
 _PORTS = ("past", "future")
+# By what follows a scene's first frame.
+_ORDERS = {
+    FrameKind.P: predicted_order,
+    FrameKind.B: interpolated_order,
+    FrameKind.C: continued_order,
+}
 # B-frames in the middle feed no other frame's reference but those below them: they may be coarser.
 _B_QUALITY_OFFSET = 8
-_MINI_GOP = 8
 
 
 @dataclass(frozen=True)
 class CodedFrame:
-    """One frame through analysis, symbols and the INT8 network: what the player will see."""
+    """One frame through analysis, symbols [C, h, w] and the INT8 network, as the player sees it."""
 
-    latent: Latent
+    symbols: NDArray[np.int16]
     planes: Planes
     feature: NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class PlannedFrame:
-    """A frame's place in the decoding order."""
-
-    kind: FrameKind
-    position: int
-    references: tuple[int, ...] = ()
 
 
 class LatentCoder:
     """The analysis networks, and the INT8 networks that undo them, loaded as they are needed.
 
     `device` is where the analysis runs, a torch device. `refinement` is how many steps of descent
-    the latents of I-frames take (`latent_refinement`). Raises ModelError if the tier has no
-    networks of the kind that is asked for, or they are not installed.
+    the latents of I-frames take (`latent_refinement`). `priors` code the symbols, those that are
+    installed for the tier where none are given. Raises ModelError if the tier has no networks of
+    the kind that is asked for, or they are not installed.
     """
 
     def __init__(
-        self, tier: str, device: str, networks: NetworkPool, *, refinement: int = 0
+        self,
+        tier: str,
+        device: str,
+        networks: NetworkPool,
+        *,
+        refinement: int = 0,
+        priors: Priors | None = None,
     ) -> None:
+        self.priors = tier_priors(tier) if priors is None else priors
         self._tier = tier
         self._refinement = refinement
         self._folder = read_models(packaged_models(tier))
         self._device = torch.device(device)
         self._networks = networks
-        self._light: dict[FrameKind, Network] = {}
-        self._analysis: dict[FrameKind, AnalysisNetwork] = {}
+        self._light: dict[str, Network] = {}
+        self._analysis: dict[str, AnalysisNetwork] = {}
 
     def light(self, kind: FrameKind) -> Network:
         """The network that makes frames of that kind on a device."""
-        if kind not in self._light:
-            model_id = self._folder.network(_LIGHT[kind]).model_id
-            self._light[kind] = self._networks.network(model_id)
-        return self._light[kind]
+        name = NETWORKS[kind].light
+        if name not in self._light:
+            model_id = self._folder.network(name).model_id
+            self._light[name] = self._networks.network(model_id)
+        return self._light[name]
 
     def analysis(self, kind: FrameKind) -> AnalysisNetwork:
         """The network that makes such frames' latents."""
-        if kind not in self._analysis:
-            path = weights_path(_ANALYSIS[kind], self._tier)
+        name = NETWORKS[kind].analysis
+        if name not in self._analysis:
+            path = weights_path(name, self._tier)
             if not path.is_file():
                 raise ModelError(
                     f"{path.name}: no such analysis network; train tier {self._tier} first"
                 )
-            network = load_analysis(_ANALYSIS[kind], self._tier, path)
+            network = load_analysis(name, self._tier, path)
             # On two CPU cores convolutions run 1.6 times as fast in this order of bytes.
             for parameter in network.parameters():
                 if parameter.dim() == 4:
                     parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
-            self._analysis[kind] = network.to(self._device)
-        return self._analysis[kind]
+            self._analysis[name] = network.to(self._device)
+        return self._analysis[name]
 
     def code(
         self,
@@ -114,8 +119,14 @@ class LatentCoder:
         kind: FrameKind,
         references: Sequence[NDArray[np.uint8]],
         quality: int,
+        previous: NDArray[np.int16] | None = None,
+        followers: int = 0,
     ) -> CodedFrame:
-        """A packed source frame [1, 96, H/8, W/8] coded on the features it refers to."""
+        """A packed source frame [1, 96, H/8, W/8] coded on the features it refers to.
+
+        `previous` are the symbols [C, h, w] that the kind's prior knows, if it knows any.
+        `followers` is how many frames continue an I-frame, one after the other.
+        """
         with torch.inference_mode():
             frame = self._real(packed, PIXEL_SCALE)
             features = [self._real(feature, RELU6_SCALE) for feature in references]
@@ -123,14 +134,16 @@ class LatentCoder:
             levels = self.analysis(kind)(frame, at, *features) / step_size(quality)
         if kind is FrameKind.I and self._refinement:
             levels = self._refined(levels, frame, quality)
-        symbols = levels[0].round().clamp(-127, 127).to(torch.int8).cpu().numpy()
+        prior = self.priors.get(kind)
+        symbols = sent_symbols(levels[0], quality, prior, previous, followers=followers)
         return self.reconstruct(symbols, picture, kind, references, quality)
 
     def _refined(self, levels: torch.Tensor, frame: torch.Tensor, quality: int) -> torch.Tensor:
-        decoder = load(_LIGHT[FrameKind.I], self._tier).module.to(self._device)
+        decoder = load(NETWORKS[FrameKind.I].light, self._tier).module.to(self._device)
         assert isinstance(decoder, IFrameDecoder)
         # Tensors of inference mode take no part in gradients.
-        return refined(decoder, levels.clone(), frame.clone(), quality, self._refinement)
+        coding = coding_of(self.priors.get(FrameKind.I), quality)
+        return refined(decoder, levels.clone(), frame.clone(), quality, self._refinement, coding)
 
     def _real(self, levels: NDArray[np.uint8], scale: float) -> torch.Tensor:
         tensor = torch.from_numpy(levels).to(self._device, torch.float32)
@@ -138,94 +151,55 @@ class LatentCoder:
 
     def reconstruct(
         self,
-        symbols: NDArray[np.int8],
+        symbols: NDArray[np.int16],
         picture: PictureFormat,
         kind: FrameKind,
         references: Sequence[NDArray[np.uint8]],
         quality: int,
     ) -> CodedFrame:
-        """What the device makes of symbols [64, h, w]."""
-        inputs = {"latent": dequantize(symbols, quality)}
+        """What the device makes of symbols [C, h, w]."""
+        inputs = {"latent": device_latent(symbols, quality, self.priors.get(kind))}
         inputs.update(zip(_PORTS, references, strict=False))
         frame, feature = self.light(kind).run(inputs)
-        if kind is FrameKind.I:
-            latent = economical(symbols)
-        else:
-            latent = Latent(symbols, choose_scale_index(symbols))
-        return CodedFrame(latent, unpack(frame, picture), feature)
+        return CodedFrame(symbols, unpack(frame, picture), feature)
 
 
 def code_scene(
     coder: LatentCoder, strategy: StrategyId, scene: Scene, quality: int
 ) -> tuple[LatentBody, list[float]]:
     """A scene in latents at a quality index, and (6 Y + U + V) / 8 in dB of each frame."""
-    count = len(scene.frames)
-    semantic = strategy is StrategyId.SEMANTIC_LATENT
-    order = predicted_order(count) if semantic else interpolated_order(count)
-    last_use = {ref: step for step, frame in enumerate(order) for ref in frame.references}
+    quality_db = [0.0] * len(scene.frames)
+    sent: list[FrameSymbols] = []
+    for frame, used, coded in coded_frames(coder, strategy, scene, quality):
+        sent.append(FrameSymbols(frame, used, coded.symbols))
+        quality_db[frame.position] = psnr(scene.frames[frame.position], coded.planes).weighted
+    kinds = sorted({each.frame.kind for each in sent})
+    # Several kinds may share a network.
+    models = tuple(dict.fromkeys(coder.light(kind).entry.model_id for kind in kinds))
+    return latent_body(sent, models, coder.priors), quality_db
+
+
+def coded_frames(
+    coder: LatentCoder, strategy: StrategyId, scene: Scene, quality: int
+) -> Iterator[tuple[PlannedFrame, int, CodedFrame]]:
+    """The frames of a scene in decoding order, each with its own quality index."""
+    _, other = frame_kinds(strategy, coder.priors)
+    order = _ORDERS[other](len(scene.frames))
+    followers = len(order) - 1 if other is FrameKind.C else 0
+    last_use = {ref: step for step, frame in enumerate(order) for ref in frame.drawn_from}
     features: dict[int, NDArray[np.uint8]] = {}
-    quality_db = [0.0] * count
-    latents: list[tuple[PlannedFrame, int, Latent]] = []
-    for step, frame in enumerate(order):
+    symbols: dict[int | None, NDArray[np.int16]] = {}
+    for step, (frame, known) in enumerate(zip(order, known_frames(order), strict=True)):
         used = quality
         if frame.kind is FrameKind.B:
             used = max(0, quality - _B_QUALITY_OFFSET)
-        source = scene.frames[frame.position]
-        references = [features[reference] for reference in frame.references]
-        coded = coder.code(
-            pack(source, _BLOCK, _MULTIPLE), scene.format, frame.kind, references, used
-        )
-        latents.append((frame, used, coded.latent))
-        quality_db[frame.position] = psnr(source, coded.planes).weighted
+        packed = pack(scene.frames[frame.position], _BLOCK, _MULTIPLE)
+        references = [features[reference] for reference in frame.drawn_from]
+        previous = symbols.get(known)
+        coded = coder.code(packed, scene.format, frame.kind, references, used, previous, followers)
+        symbols[frame.position] = coded.symbols
+        yield frame, used, coded
         if frame.position in last_use:
             features[frame.position] = coded.feature
         for done in [each for each in features if last_use[each] <= step]:
             del features[done]
-    kinds = sorted({frame.kind for frame in order})
-    models = tuple(coder.light(kind).entry.model_id for kind in kinds)
-    return latent_body(latents, models), quality_db
-
-
-def predicted_order(count: int) -> list[PlannedFrame]:
-    """An I-frame, then each frame from the one before."""
-    first = [PlannedFrame(FrameKind.I, 0)]
-    return first + [PlannedFrame(FrameKind.P, n, (n - 1,)) for n in range(1, count)]
-
-
-def interpolated_order(count: int, interval: int = _MINI_GOP) -> list[PlannedFrame]:
-    """I-frames every `interval` frames and at the end; between two of them a hierarchy of B."""
-    order = [PlannedFrame(FrameKind.I, 0)]
-    past = 0
-    while past < count - 1:
-        future = min(past + interval, count - 1)
-        order.append(PlannedFrame(FrameKind.I, future))
-        order += _between(past, future)
-        past = future
-    return order
-
-
-def _between(past: int, future: int) -> list[PlannedFrame]:
-    if future - past < 2:
-        return []
-    middle = (past + future) // 2
-    here = PlannedFrame(FrameKind.B, middle, (past, future))
-    return [here, *_between(past, middle), *_between(middle, future)]
-
-
-def latent_body(
-    latents: Sequence[tuple[PlannedFrame, int, Latent]], models: tuple[str, ...]
-) -> LatentBody:
-    """Frames in decoding order, each with its quality index and latent, as a chunk's body."""
-    tables = tuple(
-        choose_difference_tables(
-            [latent.scale_index for frame, _, latent in latents if frame.kind is kind]
-        )
-        for kind in FrameKind
-    )
-    previous: dict[FrameKind, ScaleIndex] = {}
-    packets = []
-    for frame, quality, latent in latents:
-        data = encode_latent(latent, tables[frame.kind], previous.get(frame.kind))
-        previous[frame.kind] = latent.scale_index
-        packets.append(LatentPacket(frame.kind, frame.position, frame.references, quality, data))
-    return LatentBody(models, tables, tuple(packets))

@@ -9,21 +9,31 @@ from torch import nn
 
 from ...decoder import IFrameDecoder, build
 from ...runtime.frames import PictureFormat, Planes
-from ...runtime.latents import dequantize, step_size
+from ...runtime.latents import step_size
 from ...runtime.packing import pack, unpack
 from ...runtime.payloads import FrameKind, LatentBody
-from ..analysis import build_analysis
+from ...runtime.prior import Prior
+from ..analysis import DeepAnalysis, build_analysis
+from ..latent_rate import coding_of
 from ..latent_refinement import refined
-from ..scale_choice import economical
-from ..strategies.latent import PlannedFrame, latent_body
+from ..latent_symbols import device_latent
+from ..priors import Priors
+from ..strategies.latent_body import FrameSymbols, latent_body
+from ..strategies.latent_order import PlannedFrame
+from ..symbol_choice import sent_symbols
 from .checkpoint import load_checkpoint
+from .iframe import iframe_prior
+from .prior_net import PriorNet
 
 _BLOCK, _MULTIPLE = 8, 16
 _NO_MODEL = "0" * 16
 
 
 class FloatCoder:
-    """The I-frame networks of a checkpoint. ModelError for a file that is none, or another's."""
+    """The I-frame networks of a checkpoint, and its prior where the tier's training has one.
+
+    ModelError for a file that is no checkpoint, or another's.
+    """
 
     def __init__(self, checkpoint: Path, tier: str) -> None:
         decoder = build("iframe_decoder", tier)
@@ -33,9 +43,15 @@ class FloatCoder:
             "iframe_decoder": self._decoder,
             "analysis_i": self._analysis,
         }
+        prior: PriorNet | None = None
+        if isinstance(self._analysis, DeepAnalysis):
+            prior = networks["prior_i"] = PriorNet(iframe_prior(tier))
         load_checkpoint(checkpoint, networks, None)
-        for network in networks.values():
+        for network in (self._decoder, self._analysis):
             network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._priors: Priors = {}
+        if prior is not None:
+            self._priors = {FrameKind.I: Prior.from_arrays(prior.arrays(), str(checkpoint))}
 
     def code(
         self, planes: Planes, picture: PictureFormat, quality: int, refinement: int
@@ -45,13 +61,14 @@ class FloatCoder:
         frame = frame.contiguous(memory_format=torch.channels_last)
         with torch.no_grad():
             levels = self._analysis(frame, torch.tensor([quality])) / step_size(quality)
+        prior = self._priors.get(FrameKind.I)
         if refinement:
-            levels = refined(self._decoder, levels, frame, quality, refinement)
-        symbols = levels[0].round().clamp(-127, 127).to(torch.int8).numpy()
-        latent = (torch.from_numpy(dequantize(symbols, quality)).float() - 128) / 4
+            coding = coding_of(prior, quality)
+            levels = refined(self._decoder, levels, frame, quality, refinement, coding)
+        symbols = sent_symbols(levels[0], quality, prior, None)
+        latent = (torch.from_numpy(device_latent(symbols, quality, prior)).float() - 128) / 4
         with torch.no_grad():
             output, _ = self._decoder(latent.contiguous(memory_format=torch.channels_last))
         shown = (output * 255).round().clamp(0, 255).to(torch.uint8).numpy()
-        planned = PlannedFrame(FrameKind.I, 0)
-        body = latent_body([(planned, quality, economical(symbols))], (_NO_MODEL,))
-        return body, unpack(shown, picture)
+        sent = FrameSymbols(PlannedFrame(FrameKind.I, 0), quality, symbols)
+        return latent_body([sent], (_NO_MODEL,), self._priors), unpack(shown, picture)

@@ -1,11 +1,11 @@
-"""Train the I-frame decoder and its analysis network on single pictures.
+"""Train the I-frame decoder, its analysis network and its prior on single pictures.
 
     python -m edgecodec.encoder.training.iframe --pack PACK --checkpoint RUN.pt --tier edge
 
 Resumable and time-limited like `training.enhancer`. It begins as a linear transform
-(`linear_start`). The last steps may be in the INT8 arithmetic that is alike on every device
-(--int8-share); where the export rounds weights to what comes out of them, none need be. --publish
-writes both weight files.
+(`linear_start`). The last steps may be in INT8 arithmetic (--int8-share): in them the decoder
+learns alone, so that latents and what codes them stay as they are. --publish writes the two weight
+files and the prior.
 """
 
 from __future__ import annotations
@@ -18,18 +18,20 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ...decoder import IFrameDecoder, build
+from ...decoder import TIERS, IFrameDecoder, build
 from ...decoder.networks import LATENT_SCALE
 from ...export.quantization.recipe import Arithmetic
 from ...runtime.errors import UnsupportedError
 from ...runtime.latents import step_size
-from ..analysis import QUALITIES, DeepAnalysis, build_analysis
+from ..analysis import QUALITIES, DeepAnalysis, build_analysis, spread_brightness
 from .checkpoint import Progress
 from .linear_start import start
 from .loop import Job, command, run
 from .packs import PicturePack
+from .prior_net import Previous, PriorNet, PriorShape
 from .publish import publish
-from .rate import bits, noisy_bits, round_straight_through
+from .publish_prior import publish_prior
+from .rate import round_straight_through
 from .schedule import Deadline, Schedule
 
 # Squared grey levels per bit and pixel, at the finest quality and at the coarsest.
@@ -38,13 +40,19 @@ _LOWEST_PRICE, _HIGHEST_PRICE = 8.0, 1600.0
 _FLOOR = 1.0
 _PLANES = ((0, 64, 0.75), (64, 80, 0.125), (80, 96, 0.125))
 _MOST_SYMBOL = 127
+# Of the whole brightness.
+_MOST_BRIGHTNESS = 4 * 127
 _START_PICTURES = 2000
+# Of a prior: channels coded before the others, and the nets' width.
+_FIRST_GROUPS = (4, 12, 32)
+_PRIOR_WIDTH = 128
 # Shares of the learning rate, by network and the start of the weights' names; 1 for all others.
 # What makes pixels and latents out of hundreds of features has to move slowly: a step of all its
 # weights in one direction must not be a step of grey levels or of quantisers.
 _SHARES = {
     "iframe_decoder": {"up.": 0.1, "head.": 0.03},
     "analysis_i": {"transform.": 0.2, "head.": 0.2, "gains.": 0.2},
+    "prior_i": {"": 5.0},
 }
 
 
@@ -52,11 +60,13 @@ _SHARES = {
 class Recipe:
     """What may differ between runs.
 
-    `cells` is the side of crops in cells of 8 pixels, a multiple of 8. `int8_share` is of the
+    `cells` is the side of crops in cells of 8 pixels, an even number; what a prior learns needs
+    large ones. `prior_steps` are the first steps, in which it learns alone. `int8_share` is of the
     steps, the last ones.
     """
 
-    cells: int = 16
+    cells: int = 32
+    prior_steps: int = 0
     int8_share: float = 0.0
 
 
@@ -87,42 +97,81 @@ class Trainer:
         if not isinstance(decoder, IFrameDecoder) or not isinstance(analysis, DeepAnalysis):
             raise UnsupportedError(f"tier {tier} has no deep analysis: train it with latent.py")
         self.decoder, self.analysis = decoder, analysis
-        self.networks: dict[str, nn.Module] = {"iframe_decoder": decoder, "analysis_i": analysis}
-        for network in self.networks.values():
+        self.prior = PriorNet(iframe_prior(tier))
+        self.networks: dict[str, nn.Module] = {
+            "iframe_decoder": decoder,
+            "analysis_i": analysis,
+            "prior_i": self.prior,
+        }
+        for network in (decoder, analysis):
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._steps = torch.tensor([step_size(quality) for quality in range(QUALITIES)])
 
-    def loss(self, frame: Tensor, quality: Tensor, *, half_precision: bool) -> Tensor:
+    def loss(self, frame: Tensor, quality: Tensor) -> Tensor:
         """Mean of log(D + price * R) of pictures [N, 96, P, P] in [0, 1] at qualities [N].
 
-        The rate is that of latents with noise in the place of rounding, so that it has gradients
-        where symbols are zero; the picture is that of rounded ones.
+        Rate and picture are of rounded latents; the latents' share of the rate's gradient is that
+        of noise in the place of rounding, which is not zero where symbols are.
         """
         frame = frame.contiguous(memory_format=torch.channels_last)
         step = self._steps[quality][:, None, None, None]
-        with torch.autocast("cpu", torch.bfloat16, enabled=half_precision):
+        with torch.autocast("cpu", torch.bfloat16):
             latent = self.analysis(frame, quality)
         levels = latent / step
-        symbols = round_straight_through(levels).clamp(-_MOST_SYMBOL, _MOST_SYMBOL)
-        grid = round_straight_through(symbols * (step / LATENT_SCALE)).clamp(-128, 127)
-        with torch.autocast("cpu", torch.bfloat16, enabled=half_precision):
-            shown, _ = self.decoder.features(grid * LATENT_SCALE)
+        symbols = whole_symbols(levels)
+        grid = round_straight_through(spread_brightness(symbols) * (step / LATENT_SCALE))
+        with torch.autocast("cpu", torch.bfloat16):
+            shown, _ = self.decoder.features(grid.clamp(-128, 127) * LATENT_SCALE)
         # Half precision has steps of half a grey level and more there.
         output = self.decoder.head(shown.float())
-        pixels = frame.shape[2] * frame.shape[3] * 64
-        noise = torch.rand_like(levels) - 0.5
-        rate = noisy_bits(symbols, levels + noise) / pixels
+        noisy = levels + torch.rand_like(levels) - 0.5
+        rate = self.prior.bits(symbols, quality, noisy=noisy) / _pixels(frame)
         cost = distortion(output, frame) + price_of_bits(quality) * rate
         return torch.log(cost).mean()
 
-    def real_cost(self, frame: Tensor, quality: Tensor) -> Tensor:
-        """log(D + price * R) of each picture, with the rate of rounded latents, in float."""
+    def prior_loss(self, frame: Tensor, quality: Tensor) -> Tensor:
+        """Mean logarithm of the bits of pictures, which the prior alone has gradients of."""
+        with torch.no_grad():
+            levels = self.analysis(frame, quality) / self._steps[quality][:, None, None, None]
+        return torch.log(self.prior.bits(whole_symbols(levels), quality) + 1.0).mean()
+
+    def decoder_loss(self, frame: Tensor, quality: Tensor) -> Tensor:
+        """Mean logarithm of pictures' distortion, which the decoder alone has gradients of."""
         step = self._steps[quality][:, None, None, None]
-        symbols = (self.analysis(frame, quality) / step).round().clamp(-_MOST_SYMBOL, _MOST_SYMBOL)
-        grid = (symbols * (step / LATENT_SCALE)).round().clamp(-128, 127)
+        with torch.no_grad():
+            symbols = whole_symbols(self.analysis(frame, quality) / step)
+            grid = (spread_brightness(symbols) * (step / LATENT_SCALE)).round().clamp(-128, 127)
         output, _ = self.decoder(grid * LATENT_SCALE)
-        rate = bits(symbols) / (frame.shape[2] * frame.shape[3] * 64)
+        return torch.log(distortion(output, frame)).mean()
+
+    def real_cost(self, frame: Tensor, quality: Tensor) -> Tensor:
+        """log(D + price * R) of each picture, in float."""
+        step = self._steps[quality][:, None, None, None]
+        symbols = whole_symbols(self.analysis(frame, quality) / step)
+        grid = (spread_brightness(symbols) * (step / LATENT_SCALE)).round().clamp(-128, 127)
+        output, _ = self.decoder(grid * LATENT_SCALE)
+        rate = self.prior.bits(symbols, quality) / _pixels(frame)
         return torch.log(distortion(output, frame) + price_of_bits(quality) * rate)
+
+
+def iframe_prior(tier: str) -> PriorShape:
+    """The prior of I-frames of a tier with a `DeepAnalysis`."""
+    channels = TIERS[tier].latents - 1
+    groups = (*_FIRST_GROUPS, channels - sum(_FIRST_GROUPS))
+    means = (*(True for _ in _FIRST_GROUPS), False)
+    return PriorShape(channels, True, Previous.UNKNOWN, groups, means, hidden=_PRIOR_WIDTH)
+
+
+def whole_symbols(levels: Tensor) -> Tensor:
+    """Latents of a `DeepAnalysis` in quantiser's steps as what is sent; gradients go through."""
+    rounded = round_straight_through(levels)
+    brightness = rounded[:, :1].clamp(-_MOST_BRIGHTNESS, _MOST_BRIGHTNESS)
+    return torch.cat((brightness, rounded[:, 1:].clamp(-_MOST_SYMBOL, _MOST_SYMBOL)), dim=1)
+
+
+def _pixels(frame: Tensor) -> int:
+    """Luma pixels of a packed frame."""
+    return frame.shape[2] * frame.shape[3] * 64
 
 
 def spread_qualities(random: np.random.Generator, count: int) -> Tensor:
@@ -163,13 +212,15 @@ def train(
     def loss_at(random: np.random.Generator, step: int) -> Tensor:
         frame = pack.batch(random, batch, recipe.cells)
         quality = spread_qualities(random, batch)
-        # Its steps are finer than those of half precision.
-        half_precision = not schedule.quantized(step)
+        if step < recipe.prior_steps:
+            return trainer.prior_loss(frame, quality)
+        if schedule.quantized(step):
+            return trainer.decoder_loss(frame, quality)
         torch.manual_seed(int(random.integers(1 << 62)))
-        return trainer.loss(frame, quality, half_precision=half_precision)
+        return trainer.loss(frame, quality)
 
     light = ("iframe_decoder",)
-    job = Job(trainer.networks, light, optimizer, max_norm=1.0, arithmetic=Arithmetic.EXACT)
+    job = Job(trainer.networks, light, optimizer, max_norm=1.0, arithmetic=Arithmetic.FAST)
     return trainer, run(job, loss_at, checkpoint, schedule, deadline, seed)
 
 
@@ -178,18 +229,19 @@ def main() -> None:
     parser.set_defaults(tier="edge")
     parser.add_argument("--pack", type=Path, nargs="+", required=True)
     parser.add_argument("--cells", type=int, default=Recipe.cells, help="side of crops / 8 pixels")
+    parser.add_argument("--prior-steps", type=int, default=Recipe.prior_steps)
     parser.add_argument("--int8-share", type=float, default=Recipe.int8_share)
     parser.add_argument(
         "--publish",
         type=Path,
-        nargs=2,
-        metavar=("LIGHT", "ANALYSIS"),
-        help="folders for the device's weights and for the analysis network's",
+        nargs=3,
+        metavar=("LIGHT", "ANALYSIS", "PRIORS"),
+        help="folders for the device's weights, the analysis network's, and the prior",
     )
     asked = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(asked.threads)
-    recipe = Recipe(asked.cells, asked.int8_share)
+    recipe = Recipe(asked.cells, asked.prior_steps, asked.int8_share)
     trainer, done = train(
         PicturePack(*asked.pack),
         asked.checkpoint,
@@ -201,8 +253,10 @@ def main() -> None:
         recipe,
     )
     if asked.publish:
-        for folder, (name, network) in zip(asked.publish, trainer.networks.items(), strict=True):
-            publish(network, folder / f"{name}-{asked.tier}.safetensors", done)
+        light, analysis, priors = asked.publish
+        publish(trainer.decoder, light / f"iframe_decoder-{asked.tier}.safetensors", done)
+        publish(trainer.analysis, analysis / f"analysis_i-{asked.tier}.safetensors", done)
+        publish_prior(trainer.prior, priors / f"{asked.tier}-i.npz", done)
 
 
 if __name__ == "__main__":

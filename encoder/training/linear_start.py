@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from ...decoder import IFrameDecoder
-from ...decoder.networks import LATENT_CHANNELS, LATENT_SCALE, RELU6_SCALE
+from ...decoder.networks import LATENT_SCALE, RELU6_SCALE
 from ...runtime.latents import step_size
-from ..analysis import QUALITIES, DeepAnalysis
+from ..analysis import QUALITIES, DeepAnalysis, spread_brightness
 
 # Two samples of chroma have the error of one of luma, for they have half of it.
 _CHROMA = 2.0**0.5
@@ -43,7 +43,7 @@ def start(decoder: IFrameDecoder, analysis: DeepAnalysis, pictures: Tensor) -> N
 
     What they have beside it begins with random weights that nothing depends on yet.
     """
-    mean, basis, weight = _transform(pictures)
+    mean, basis, weight = _transform(pictures, analysis.transform.out_channels)
     with torch.no_grad():
         forward = (basis * weight[:, None]).T * (255.0 / _UNIT)
         transform = analysis.transform
@@ -55,14 +55,16 @@ def start(decoder: IFrameDecoder, analysis: DeepAnalysis, pictures: Tensor) -> N
 
 
 def _inverse(analysis: DeepAnalysis, pictures: Tensor, mean: Tensor) -> Tensor:
-    """The pixels [384, 64, 3, 3] of one unit of each latent in a cell and in those around it, that
+    """The pixels [384, L, 3, 3] of one unit of each latent in a cell and in those around it, that
     leave least of the error of rounded latents at all qualities, each error by what it costs."""
-    size = 9 * LATENT_CHANNELS
+    channels = analysis.transform.out_channels + 1
+    size = 9 * channels
     moments, products = torch.zeros(size, size), torch.zeros(size, len(mean))
     for index, batch in enumerate(pictures.split(_AT_ONCE)):
         at = (index * _STRIDE) % QUALITIES
         step = step_size(at)
-        latents = (analysis(batch, torch.full((len(batch),), at)) / step).round() * step
+        symbols = (analysis(batch, torch.full((len(batch),), at)) / step).round()
+        latents = spread_brightness(symbols) * step
         near = nn.functional.unfold(latents, 3, padding=1).transpose(1, 2).flatten(0, 1)
         blocks = nn.functional.pixel_unshuffle(batch, 2).flatten(2).transpose(1, 2).flatten(0, 1)
         price = math.exp(_COARSEST_COST * (1 - at / (QUALITIES - 1)))
@@ -71,10 +73,10 @@ def _inverse(analysis: DeepAnalysis, pictures: Tensor, mean: Tensor) -> Tensor:
     ridge = _RIDGE * moments.diagonal().mean() * torch.eye(size)
     found: Tensor = torch.linalg.solve(moments + ridge, products)
     # Unfolded: channels, then rows and columns of neighbours.
-    return found.T.reshape(len(mean), LATENT_CHANNELS, 3, 3)
+    return found.T.reshape(len(mean), channels, 3, 3)
 
 
-def _transform(pictures: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _transform(pictures: Tensor, channels: int) -> tuple[Tensor, Tensor, Tensor]:
     """Mean [384] of blocks, basis [384, 63] of weighted ones, weights [384]."""
     blocks = nn.functional.pixel_unshuffle(pictures, 2)
     flat = blocks.permute(0, 2, 3, 1).flatten(0, 2)
@@ -83,8 +85,7 @@ def _transform(pictures: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     mean = flat.mean(dim=0)
     spread = (flat - mean) * weight
     _, vectors = torch.linalg.eigh(spread.T @ spread / len(flat))
-    # The first latent is the second's coarse part.
-    return mean, vectors.flip(1)[:, : LATENT_CHANNELS - 1], weight
+    return mean, vectors.flip(1)[:, :channels], weight
 
 
 def _start_decoder(decoder: IFrameDecoder, mean: Tensor, back: Tensor) -> None:
@@ -98,7 +99,7 @@ def _start_decoder(decoder: IFrameDecoder, mean: Tensor, back: Tensor) -> None:
     assert expand.bias is not None
     assert spread.bias is not None
     assert head.bias is not None
-    copies = _copies()
+    copies = _copies(expand.in_channels)
     carried = [latent for latent, count in enumerate(copies) for _ in range(count)]
     # Whole steps of a feature, or it would round what a latent's port holds exactly.
     size = _LEVELS * RELU6_SCALE / LATENT_SCALE
@@ -122,5 +123,5 @@ def _start_decoder(decoder: IFrameDecoder, mean: Tensor, back: Tensor) -> None:
     head.bias.fill_(0.5)
 
 
-def _copies() -> list[int]:
-    return [*_COPIES, *[1] * (LATENT_CHANNELS - len(_COPIES))]
+def _copies(latents: int) -> list[int]:
+    return [*_COPIES, *[1] * (latents - len(_COPIES))]

@@ -4,10 +4,11 @@
     python -m edgecodec.encoder.training.make_packs halves --data DIR --pack PACK
     python -m edgecodec.encoder.training.make_packs sequences --data DIR --pack PACK
     python -m edgecodec.encoder.training.make_packs pictures --data DIR --pack PACK
+    python -m edgecodec.encoder.training.make_packs runs --data DIR --pack PACK
 
 `triplets` trains enhancers (every segment is coded by all four base codecs, at random quantisers),
 `halves` the generator that brings bases of half the size to full size, `sequences` trains what
-codes latents, `pictures` what codes I-frames alone.
+codes latents, `pictures` what codes I-frames alone, `runs` what codes frames that continue them.
 """
 
 from __future__ import annotations
@@ -37,8 +38,8 @@ from .sources import Scales, Segment, find_sources, read_pictures, read_segments
 
 CROP = 128
 PICTURE_CROP = 256
-_TRIPLET_FRAMES = 25
-_SEQUENCE_FRAMES = 9
+_KINDS = {"triplets": 25, "halves": 25, "sequences": 9, "runs": 4, "pictures": 1}
+"""Frames of a segment for each kind of pack."""
 # Quantisers from hardly visible loss to the lowest rates in use, and encodes for each segment.
 _RANGES = {
     Codec.AV1: (24, 62, 2),
@@ -167,6 +168,15 @@ def sequences(
         yield np.concatenate([pack(_crop(frame, *window), 8) for frame in segment.frames])
 
 
+def runs(segment: Segment, crops: int, random: np.random.Generator) -> Iterator[NDArray[np.uint8]]:
+    """Source frames [4, 96, 32, 32]; none of smaller ones."""
+    if min(segment.format.width, segment.format.height) >= PICTURE_CROP:
+        for _ in range(crops):
+            window = _window(segment, random, PICTURE_CROP)
+            frames = (_crop(frame, *window, PICTURE_CROP) for frame in segment.frames)
+            yield np.concatenate([pack(frame, 8) for frame in frames])
+
+
 def pictures(
     segment: Segment, crops: int, random: np.random.Generator
 ) -> Iterator[NDArray[np.uint8]]:
@@ -192,7 +202,7 @@ def _crop(planes: Planes, row: int, column: int, side: int = CROP) -> Planes:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("kind", choices=("triplets", "halves", "sequences", "pictures"))
+    parser.add_argument("kind", choices=_KINDS)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--pack", type=Path, required=True)
     parser.add_argument("--segments", type=int, default=3, help="for each clip")
@@ -203,7 +213,7 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     random = np.random.default_rng(arguments.seed)
-    frames = {"sequences": _SEQUENCE_FRAMES, "pictures": 1}.get(arguments.kind, _TRIPLET_FRAMES)
+    frames = _KINDS[arguments.kind]
     x: list[NDArray[np.uint8]] = []
     conditions: list[NDArray[np.uint8]] = []
     for path in track(
@@ -215,8 +225,9 @@ def main() -> None:
                 x += pictures(segment, arguments.crops, random)
             continue
         for segment in read_segments(path, arguments.segments, frames, random, scales):
-            if arguments.kind == "sequences":
-                x += sequences(segment, arguments.crops, random)
+            if arguments.kind in ("sequences", "runs"):
+                whole = sequences if arguments.kind == "sequences" else runs
+                x += whole(segment, arguments.crops, random)
                 continue
             make = triplets if arguments.kind == "triplets" else halves
             for sample, condition in make(segment, arguments.crops, random):

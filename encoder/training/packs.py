@@ -129,9 +129,9 @@ def channels_stored(frame_channels: int) -> int:
 
 
 class SequencePack:
-    """Crops of 9 consecutive source frames, packed to 1/8 resolution.
+    """Crops of T consecutive source frames, packed to 1/8 resolution.
 
-    `FOLDER/x.npy` is uint8 [N, 9, 96, P, P].
+    `FOLDER/x.npy` is uint8 [N, T, 96, P, P].
     """
 
     def __init__(self, folder: Path) -> None:
@@ -141,7 +141,7 @@ class SequencePack:
         return len(self._x)
 
     def batch(self, random: np.random.Generator, size: int) -> Tensor:
-        """`size` random sequences [N, 9, 96, P, P], float32 pixels in [0, 1].
+        """`size` random sequences [N, T, 96, P, P], float32 pixels in [0, 1].
 
         Half of them run backwards in time, all are mirrored at random.
         """

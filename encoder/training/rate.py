@@ -7,12 +7,16 @@ code length of the group's symbols under the Laplace whose mean magnitude is the
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 _SMALLEST_MEAN = 1.0 / 256.0
 _SIDE_BITS = 1.5
+# Of the tables' standard deviations, as `scale_tables` makes them.
+_FIRST_DEVIATION, _LOG_RATIO, _LAST_TABLE = 0.08, math.log(600.0), 63
 _NATS_PER_BIT = 0.6931471805599453
 
 
@@ -56,6 +60,22 @@ def noisy_bits(symbols: Tensor, noisy: Tensor) -> Tensor:
     inner = -torch.log1p(-0.5 * both)
     nats = torch.where(size >= 0.5, outer, inner)
     return nats.sum(dim=(1, 2, 3)) / _NATS_PER_BIT + _side_bits(mean)
+
+
+def laplace_bits(numbers: Tensor, tables: Tensor) -> Tensor:
+    """Bits of `numbers`, whole or with noise, each under the Laplace of its table 0 to 63.
+
+    Code lengths of whole numbers are those of the format's tables; between them, the density is
+    integrated over the unit interval around the number.
+    """
+    deviation = _FIRST_DEVIATION * torch.exp(_LOG_RATIO / _LAST_TABLE * tables)
+    wide = deviation / math.sqrt(2)
+    size = numbers.abs()
+    outer = (size - 0.5) / wide - torch.log(0.5 * -torch.expm1(-1.0 / wide))
+    near = size.clamp(max=0.5)
+    both = torch.exp((near - 0.5) / wide) + torch.exp(-(near + 0.5) / wide)
+    inner = -torch.log1p(-0.5 * both)
+    return torch.where(size >= 0.5, outer, inner) / _NATS_PER_BIT
 
 
 def _group_means(magnitude: Tensor) -> Tensor:

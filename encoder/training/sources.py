@@ -120,7 +120,7 @@ def _from_clip(
         height, width = pictures[start][0].shape
         scale = float(random.choice(_choices(scales, min(width, height))))
         size = tuple(max(128, int(side * scale) // _ALIGN * _ALIGN) for side in (width, height))
-        scaled = tuple(_resized(planes, *size) for planes in pictures[start : start + frames])
+        scaled = tuple(resized(planes, *size) for planes in pictures[start : start + frames])
         yield Segment(path.stem, scaled, PictureFormat(*size), Fraction(25))
 
 
@@ -177,7 +177,8 @@ def _planes_of(bgr: np.ndarray) -> Planes:
     )
 
 
-def _resized(planes: Planes, width: int, height: int) -> Planes:
+def resized(planes: Planes, width: int, height: int) -> Planes:
+    """Planes of 8 bits scaled by area to another size of even sides."""
     sizes = ((width, height), (width // 2, height // 2), (width // 2, height // 2))
     y, u, v = (
         cv2.resize(plane, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)

@@ -19,11 +19,12 @@ from ...runtime.payloads import (
     parse_body,
 )
 
-# Which network makes a frame of latents, by how many others it refers to.
+# Which network makes a frame of latents, by what it is made from.
 _OF_KIND = {
     FrameKind.I: "iframe_decoder",
     FrameKind.P: "generator_p",
     FrameKind.B: "generator_b",
+    FrameKind.C: "iframe_decoder",
 }
 # A still is decoded once, ahead of its scene.
 _STILLS_FPS = 1.0

@@ -9,6 +9,8 @@ from edgecodec.encoder import fingerprint as fingerprint_module
 
 FILES = (
     "encoder/strategies/standard.py",
+    "encoder/strategies/latent_body.py",
+    "encoder/analysis.py",
     "encoder/code_crops.py",
     "encoder/code_search.py",
     "encoder/device_network.py",
@@ -18,8 +20,13 @@ FILES = (
     "encoder/codecs/x264.py",
     "encoder/programs/still_fit.py",
     "encoder/downscale.py",
+    "encoder/latent_kinds.py",
+    "encoder/latent_symbols.py",
+    "encoder/priors.py",
     "encoder/quality.py",
+    "encoder/scale_choice.py",
     "encoder/scoring.py",
+    "encoder/symbol_choice.py",
     "encoder/vmaf.py",
     "encoder/programs/program_fit.py",
     "encoder/training/fake_quant.py",
@@ -28,6 +35,7 @@ FILES = (
     "encoder/weights/analysis_i-nano.safetensors",
     "runtime/payloads.py",
     "runtime/scenes/latent.py",
+    "runtime/priors/nano-i.npz",
     "runtime/networks/nano/manifest.json",
 )
 

@@ -7,11 +7,13 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from edgecodec.encoder.priors import tier_priors
 from edgecodec.encoder.quality import psnr
 from edgecodec.encoder.resources import Resources
 from edgecodec.encoder.strategies import LatentTrial
 from edgecodec.encoder.strategies import latent as latent_module
-from edgecodec.encoder.strategies.latent import (
+from edgecodec.encoder.strategies.latent import LatentCoder, code_scene
+from edgecodec.encoder.strategies.latent_order import (
     PlannedFrame,
     interpolated_order,
     predicted_order,
@@ -20,7 +22,7 @@ from edgecodec.encoder.strategies.latent_trial import FINEST_QUALITY
 from edgecodec.runtime.chunks import Chunk, StrategyId, pack_chunk
 from edgecodec.runtime.errors import ModelError
 from edgecodec.runtime.frames import PictureFormat
-from edgecodec.runtime.payloads import FrameKind, LatentBody, parse_body
+from edgecodec.runtime.payloads import NO_PRIORS, FrameKind, LatentBody, parse_body
 from edgecodec.runtime.records import FRAMING_BYTES
 from edgecodec.runtime.scenes import SceneContext, decode_scene
 from edgecodec.runtime.sessions import NetworkPool
@@ -28,6 +30,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from .fakes import scene_of
+from .prior_samples import prior_of
 
 SMALL = PictureFormat(96, 64)
 ODD = PictureFormat(97, 65)
@@ -42,7 +45,7 @@ def check_order(order: list[PlannedFrame], count: int) -> None:
     decoded: set[int] = set()
     for frame in order:
         assert decoded.issuperset(frame.references)
-        assert len(frame.references) == frame.kind
+        assert len(frame.references) == frame.kind.references
         decoded.add(frame.position)
 
 
@@ -146,11 +149,38 @@ def test_a_scene_of_one_frame_is_an_i_frame(resources: Resources, draw_planes) -
         assert body.models == (coder.light(FrameKind.I).entry.model_id,)
 
 
-def test_reconstructing_zero_symbols_needs_no_bytes(resources: Resources) -> None:
+def test_zero_symbols_are_a_picture_too(resources: Resources) -> None:
     coder = resources.latent_coder("nano", "cpu")
-    coded = coder.reconstruct(np.zeros((64, 4, 6), np.int8), SMALL, FrameKind.I, [], 40)
-    assert not coded.latent.scale_index.any()
+    coded = coder.reconstruct(np.zeros((64, 4, 6), np.int16), SMALL, FrameKind.I, [], 40)
+    assert not coded.symbols.any()
     assert coded.planes[0].shape == (64, 96)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_priors_change_bytes_and_no_pixel(
+    resources: Resources, draw_planes, strategy: StrategyId
+) -> None:
+    scene = scene_of(draw_planes(SMALL, 10))
+    kinds = sorted({frame.kind for frame in predicted_order(2) + interpolated_order(3)})
+    priors = {kind: prior_of(previous=bool(kind), seed=kind) for kind in kinds}
+    made = {}
+    for name, used in (("scales", {}), ("priors", priors)):
+        coder = LatentCoder("nano", "cpu", resources.networks, priors=used)
+        made[name] = code_scene(coder, strategy, scene, 40)
+    (scales, before), (learned, after) = made.values()
+    assert before == after
+    assert scales.priors == NO_PRIORS
+    for kind in kinds:
+        there = any(packet.kind is kind for packet in learned.packets)
+        assert learned.priors[kind] == (priors[kind].prior_id if there else None)
+    assert [packet.data for packet in scales.packets] != [p.data for p in learned.packets]
+
+
+def test_a_tier_is_coded_with_the_priors_that_are_installed_for_it(resources: Resources) -> None:
+    assert resources.latent_coder("nano", "cpu").priors == tier_priors("nano")
+    assert set(tier_priors("nano")) == {FrameKind.I, FrameKind.P, FrameKind.B}
+    assert {prior.channels for prior in tier_priors("nano").values()} == {64}
+    assert tier_priors("no such tier") == {}
 
 
 def test_a_tier_whose_analysis_was_not_trained_is_named(

@@ -6,12 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from edgecodec.decoder import spec
+import torch
+from edgecodec.decoder import build, spec
+from edgecodec.encoder.analysis import DeepAnalysis, build_analysis
 from edgecodec.encoder.samples import latent_samples
 from edgecodec.export.loss import packed_psnr
 from edgecodec.runtime.errors import BitstreamError
 from edgecodec.runtime.models import packaged_models, read_models
 from edgecodec.runtime.sessions import NetworkPool
+from safetensors.torch import save_file
 
 
 def test_samples_are_what_the_networks_take_and_should_give(small_clip) -> None:
@@ -48,3 +51,36 @@ def test_a_clip_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     (tmp_path / "broken.mp4").write_bytes(b"no clip")
     with pytest.raises(BitstreamError, match=r"broken\.mp4"):
         latent_samples([tmp_path / "broken.mp4"], "nano")
+
+
+def test_a_whole_brightness_comes_in_two_latents(
+    small_clip, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A tier that has I-frames alone, and an analysis network of its kind."""
+    torch.manual_seed(0)
+    decoder, analysis = build("iframe_decoder", "edge"), build_analysis("analysis_i", "edge")
+    assert isinstance(analysis, DeepAnalysis)
+    with torch.no_grad():
+        analysis.transform.weight.mul_(100)
+    for name, network in (("iframe_decoder", decoder), ("analysis_i", analysis)):
+        tensors = {key: each.contiguous() for key, each in network.state_dict().items()}
+        save_file(tensors, tmp_path / f"{name}-edge.safetensors")
+
+    def path(name: str, tier: str) -> Path:
+        return tmp_path / f"{name}-{tier}.safetensors"
+
+    for place in (
+        "edgecodec.encoder.samples.weights_path",
+        "edgecodec.decoder.trained.weights_path",
+    ):
+        monkeypatch.setattr(place, path)
+    monkeypatch.setattr("edgecodec.encoder.samples.light_path", path)
+    samples = latent_samples([small_clip.path], "edge")
+    assert [len(made) for made in samples.values()] == [2, 0, 0]
+    (port,) = spec("iframe_decoder", "edge").inputs
+    for sample in samples["iframe_decoder"]:
+        latent = sample.inputs["latent"]
+        assert latent.shape == (1, port.channels, 4, 6)
+        # The second is what is left of fours: none is further than two steps of the quantiser.
+        assert np.abs(latent[0, 1].astype(int) - 128).max() <= 2 * 32
+        assert all(np.ptp(latent[0, channel]) > 0 for channel in (0, 1, 2))

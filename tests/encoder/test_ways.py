@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from edgecodec.encoder import Effort
+from edgecodec.encoder import Effort, latent_kinds
 from edgecodec.encoder import ways as ways_module
 from edgecodec.encoder.adaptation import Adaptation
 from edgecodec.encoder.strategies import LatentTrial, ProceduralTrial, StandardTrial
@@ -19,7 +19,10 @@ from edgecodec.runtime.chunks import Codec, StrategyId
 from edgecodec.runtime.errors import ModelError, ProviderError, UnsupportedError
 from edgecodec.runtime.frames import PictureFormat
 from edgecodec.runtime.models import ModelFolder, packaged_models, read_models
+from edgecodec.runtime.prior import packaged_priors
 from edgecodec.runtime.upsample import Upsampling
+
+from .prior_samples import continued_priors
 
 SMALL = PictureFormat(96, 64)
 LARGE = PictureFormat(1280, 720)
@@ -134,7 +137,8 @@ def without(monkeypatch: pytest.MonkeyPatch):
             kept = tuple(each for each in models.networks if each.name not in dropped)
             return replace(models, networks=kept)
 
-        monkeypatch.setattr(ways_module, "read_models", fewer)
+        for module in (ways_module, latent_kinds):
+            monkeypatch.setattr(module, "read_models", fewer)
 
     return drop
 
@@ -180,27 +184,71 @@ def test_a_tier_that_mends_and_has_no_latents(without) -> None:
         make("semantic_latent")
 
 
-@pytest.mark.parametrize("missing", ["generator_p", "generator_b"])
-def test_i_frames_alone_code_no_scene(without, missing: str) -> None:
+@pytest.mark.parametrize(
+    ("missing", "strategy", "other"),
+    [("generator_p", *LATENT), ("generator_b", *reversed(LATENT))],
+)
+def test_a_strategy_in_latents_needs_the_networks_of_its_frames(
+    without, missing: str, strategy: str, other: str
+) -> None:
     without(missing)
     made = make()
-    assert not made.wanted & {STRATEGIES[name] for name in LATENT}
+    assert STRATEGIES[strategy] not in made.wanted
+    assert STRATEGIES[other] in made.wanted
+    (note,) = made.notes
+    assert note.startswith(f"{strategy}: ")
+    assert missing in note
     with pytest.raises(ModelError, match=missing):
-        make("semantic_latent")
+        make(strategy)
+    assert names(make(other)) == [other]
 
 
-@pytest.mark.parametrize("missing", ["analysis_i", "analysis_p", "analysis_b"])
-def test_latents_need_all_three_analysis_networks(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, missing: str
+@pytest.mark.parametrize(
+    ("missing", "left"),
+    [
+        ("analysis_i", []),
+        ("analysis_p", ["i_frame_interpolation"]),
+        ("analysis_b", ["semantic_latent"]),
+    ],
+)
+def test_a_strategy_in_latents_needs_its_frames_analysis_networks(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, missing: str, left: list[str]
 ) -> None:
-    known = ways_module.weights_path
+    known = latent_kinds.weights_path
 
     def path(name: str, tier: str) -> Path:
         return tmp_path / "none" if name == missing else known(name, tier)
 
-    monkeypatch.setattr(ways_module, "weights_path", path)
-    with pytest.raises(ModelError, match="no analysis networks of tier nano"):
-        make("i_frame_interpolation")
+    monkeypatch.setattr(latent_kinds, "weights_path", path)
+    assert [name for name in names(make()) if name in LATENT] == left
+    for name in sorted({*LATENT} - {*left}):
+        with pytest.raises(ModelError, match="no analysis networks of tier nano"):
+            make(name)
+
+
+def test_continued_frames_need_no_generator(without, monkeypatch: pytest.MonkeyPatch) -> None:
+    without("generator_p", "generator_b")
+    monkeypatch.setattr(latent_kinds, "tier_priors", lambda tier: continued_priors())
+    made = make()
+    assert [name for name in names(made) if name in LATENT] == ["semantic_latent"]
+    (note,) = made.notes
+    assert note.startswith("i_frame_interpolation: ")
+    assert names(make("semantic_latent")) == ["semantic_latent"]
+    with pytest.raises(ModelError, match="generator_b"):
+        make("semantic_latent", "i_frame_interpolation")
+
+
+def test_a_damaged_prior_leaves_out_the_latents(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "nano-c.npz").write_bytes(b"no prior")
+    monkeypatch.setattr(latent_kinds, "tier_priors", lambda tier: packaged_priors(tmp_path))
+    made = make()
+    assert not made.wanted & {STRATEGIES[name] for name in LATENT}
+    (note,) = made.notes
+    assert "nano-c.npz" in note
+    with pytest.raises(ModelError, match=r"nano-c\.npz"):
+        make("semantic_latent")
 
 
 @pytest.mark.parametrize("picture", [SMALL, LARGE, DEEP], ids=["small", "large", "deep"])
@@ -292,7 +340,7 @@ def test_a_tier_without_networks_leaves_auto_the_rest() -> None:
 def test_a_tier_whose_analysis_was_not_trained_has_no_latents(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(ways_module, "weights_path", lambda name, tier: tmp_path / name)
+    monkeypatch.setattr(latent_kinds, "weights_path", lambda name, tier: tmp_path / name)
     with pytest.raises(ModelError, match="no analysis networks of tier nano: train them first"):
         make("semantic_latent")
     assert standard(make("hybrid_semantic"))

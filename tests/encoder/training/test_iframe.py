@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from edgecodec.decoder import IFrameDecoder, build, load
-from edgecodec.encoder.analysis import DeepAnalysis, load_analysis
+from edgecodec.encoder.analysis import DeepAnalysis, load_analysis, spread_brightness
 from edgecodec.encoder.training import iframe
 from edgecodec.encoder.training.fake_quant import int8_arithmetic
 from edgecodec.encoder.training.iframe import (
@@ -24,6 +24,7 @@ from edgecodec.encoder.training.linear_start import start
 from edgecodec.encoder.training.packs import PicturePack
 from edgecodec.encoder.training.schedule import Deadline, Schedule
 from edgecodec.runtime.errors import UnsupportedError
+from edgecodec.runtime.prior import read_prior
 
 SCHEDULE = Schedule(4, 1e-4, warmup_steps=1, quantized_share=0.5, block_steps=1)
 NEVER = 1e9
@@ -57,7 +58,7 @@ def test_the_start_codes_pictures_and_better_ones_at_finer_qualities(
         with torch.inference_mode():
             step = started._steps[quality]
             symbols = (started.analysis(pictures, at) / step).round()
-            output, _ = started.decoder((symbols * step * 4).round() / 4)
+            output, _ = started.decoder((spread_brightness(symbols) * step * 4).round() / 4)
         errors.append(float(distortion(output, pictures).mean()))
     assert errors[0] > errors[1] > errors[2]
     assert errors[2] < 0.1 * float(
@@ -87,7 +88,7 @@ def test_training_lowers_the_cost(started: Trainer, pictures: torch.Tensor) -> N
     for _ in range(12):
         optimizer.zero_grad()
         torch.manual_seed(0)
-        trainer.loss(pictures, quality, half_precision=False).backward()
+        trainer.loss(pictures, quality).backward()
         optimizer.step()
     with torch.inference_mode():
         before, after = (
@@ -116,6 +117,40 @@ def test_a_run_that_stops_goes_on_as_if_it_had_not(picture_pack: Path, tmp_path:
         steps.append(step)
     assert steps == [1, 2, 3, 4]
     assert all(torch.equal(weights[key], whole[key]) for key in whole)
+
+
+def test_the_prior_can_learn_alone_first(picture_pack: Path, tmp_path: Path) -> None:
+    pack = PicturePack(picture_pack)
+    schedule = Schedule(2, 1e-3, warmup_steps=0, quantized_share=0.0)
+
+    def weights(steps: int) -> dict[str, torch.Tensor]:
+        trainer, _ = iframe.train(
+            pack,
+            tmp_path / f"{steps}.pt",
+            "edge",
+            schedule,
+            2,
+            Deadline(NEVER),
+            1,
+            Recipe(cells=8, prior_steps=steps),
+        )
+        return {
+            f"{name}.{key}": value.clone()
+            for name, network in trainer.networks.items()
+            for key, value in network.state_dict().items()
+        }
+
+    torch.manual_seed(1)
+    alone, together = weights(2), weights(0)
+    start_of = Trainer("edge")
+    pictures = pack.batch(np.random.default_rng(1), min(len(pack), 2000), 8)
+    start(start_of.decoder, start_of.analysis, pictures)
+    bias = "analysis_i.transform.bias"
+    assert torch.allclose(alone[bias], start_of.analysis.state_dict()["transform.bias"])
+    assert not torch.equal(together[bias], alone[bias])
+    assert any(
+        not torch.equal(alone[key], together[key]) for key in alone if key.startswith("prior_i.")
+    )
 
 
 def test_distortion_is_the_geometric_mean_of_planes() -> None:
@@ -148,12 +183,12 @@ def test_a_tier_without_a_deep_analysis_is_named() -> None:
 def test_the_command_trains_and_publishes(
     picture_pack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    light, analysis = tmp_path / "light", tmp_path / "analysis"
-    light.mkdir()
-    analysis.mkdir()
+    light, analysis, priors = (tmp_path / name for name in ("light", "analysis", "priors"))
+    for folder in (light, analysis, priors):
+        folder.mkdir()
     arguments = [
         "--pack", picture_pack, "--checkpoint", tmp_path / "run.pt", "--steps", 1, "--batch", 2,
-        "--cells", 8, "--publish", light, analysis,
+        "--cells", 8, "--publish", light, analysis, priors,
     ]  # fmt: skip
     monkeypatch.setattr(sys, "argv", ["training", *map(str, arguments)])
     monkeypatch.setattr(torch, "set_num_threads", lambda _: None)
@@ -162,4 +197,5 @@ def test_the_command_trains_and_publishes(
     assert isinstance(loaded.module, IFrameDecoder)
     made = load_analysis("analysis_i", "edge", analysis / "analysis_i-edge.safetensors")
     assert isinstance(made, DeepAnalysis)
+    assert read_prior(priors / "edge-i.npz").whole
     assert type(build("iframe_decoder", "edge")) is type(loaded.module)

@@ -13,6 +13,7 @@ from edgecodec.runtime.container import Chunk, Codec, Header, StrategyId, Writer
 from edgecodec.runtime.errors import BitstreamError
 from edgecodec.runtime.frames import PictureFormat
 from edgecodec.runtime.payloads import (
+    NO_PRIORS,
     BasePacket,
     BaseStream,
     Body,
@@ -39,13 +40,14 @@ def base(codec: Codec, depth: int, size: FrameSize = SIZE) -> BaseStream:
 
 def latents(kinds: Sequence[FrameKind]) -> LatentBody:
     """Frames in decoding order, the references of each the first ones."""
-    positions = {FrameKind.I: (), FrameKind.P: (0,), FrameKind.B: (0, 3)}
+    positions = {FrameKind.I: (), FrameKind.P: (0,), FrameKind.B: (0, 3), FrameKind.C: (0,)}
     order = [0, 3, 1, 2]
     packets = tuple(
         LatentPacket(kind, position, positions[kind], 30, b"x")
         for kind, position in zip(kinds, order, strict=True)
     )
-    return LatentBody((MODEL,), ((0,) * 16,) * 3, packets)
+    priors = (MODEL, None, None, MODEL) if FrameKind.C in kinds else NO_PRIORS
+    return LatentBody((MODEL,), ((0,) * 16,) * 3, packets, priors)
 
 
 def work_of(folder: Path, *scenes: tuple[StrategyId, Body]) -> StreamWork:
@@ -91,12 +93,14 @@ def test_only_the_frames_that_are_mended_run_a_network(tmp_path: Path) -> None:
 def test_frames_of_latents_run_the_network_of_their_kind(tmp_path: Path) -> None:
     forward = latents((FrameKind.I, FrameKind.P, FrameKind.P, FrameKind.P))
     between = latents((FrameKind.I, FrameKind.P, FrameKind.B, FrameKind.B))
+    continued = latents((FrameKind.I, FrameKind.C, FrameKind.C, FrameKind.C))
     work = work_of(
         tmp_path,
         (StrategyId.SEMANTIC_LATENT, forward),
+        (StrategyId.SEMANTIC_LATENT, continued),
         (StrategyId.I_FRAME_INTERPOLATION, between),
     )
-    assert work.network_frames == {"iframe_decoder": 2, "generator_p": 4, "generator_b": 2}
+    assert work.network_frames == {"iframe_decoder": 6, "generator_p": 4, "generator_b": 2}
     assert work.layers == frozenset()
 
 

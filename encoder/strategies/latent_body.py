@@ -1,0 +1,107 @@
+"""From the symbols of a scene's frames to the body of its chunk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...runtime.payloads import KINDS, FrameKind, LatentBody, LatentPacket
+from ...runtime.prior import Prior
+from ...runtime.prior_coding import encode_with_prior
+from ...runtime.scale_tables import MAX_SYMBOL
+from ...runtime.symbols import (
+    GROUPS,
+    Latent,
+    ScaleIndex,
+    choose_difference_tables,
+    choose_scale_index,
+    encode_latent,
+)
+from ..priors import Priors
+from ..scale_choice import economical
+from .latent_order import PlannedFrame, known_frames
+
+
+@dataclass(frozen=True)
+class FrameSymbols:
+    """What is sent of one frame: `symbols` [C, h, w], at a quality index of 0 to 63."""
+
+    frame: PlannedFrame
+    quality: int
+    symbols: NDArray[np.int16]
+
+
+def latent_body(
+    frames: Sequence[FrameSymbols], models: tuple[str, ...], priors: Priors
+) -> LatentBody:
+    """Frames in decoding order as a chunk's body. It names the priors of kinds that it has.
+
+    Raises ValueError for symbols that cannot be sent: of a kind without a prior 64 channels of
+    -127 to 127, of others what `encode_with_prior` takes; and for C frames without a prior.
+    """
+    known = _known_symbols(frames)
+    tables: list[tuple[int, ...]] = []
+    ids: list[str | None] = []
+    coded: dict[FrameKind, Iterator[bytes]] = {}
+    for kind in FrameKind:
+        of_kind = [each for each in frames if each.frame.kind is kind]
+        prior = priors.get(kind) if of_kind else None
+        ids.append(None if prior is None else prior.prior_id)
+        if prior is not None:
+            coded[kind] = _with_prior(of_kind, prior, known)
+            tables.append((0,) * GROUPS)
+        else:
+            latents = [_scaled(each) for each in of_kind]
+            tables.append(choose_difference_tables([latent.scale_index for latent in latents]))
+            coded[kind] = _with_scales(latents, tables[-1])
+    packets = tuple(
+        LatentPacket(
+            each.frame.kind,
+            each.frame.position,
+            each.frame.references,
+            each.quality,
+            next(coded[each.frame.kind]),
+        )
+        for each in frames
+    )
+    i, p, b, c = ids
+    return LatentBody(models, tuple(tables[:KINDS]), packets, (i, p, b, c))
+
+
+def _known_symbols(frames: Sequence[FrameSymbols]) -> Mapping[int, NDArray[np.int16] | None]:
+    """By a frame's position, the symbols that its prior sees beside the frame's own."""
+    sent = {each.frame.position: each.symbols for each in frames}
+    order = [each.frame for each in frames]
+    return {
+        frame.position: None if known is None else sent[known]
+        for frame, known in zip(order, known_frames(order), strict=True)
+    }
+
+
+def _with_prior(
+    frames: Sequence[FrameSymbols], prior: Prior, known: Mapping[int, NDArray[np.int16] | None]
+) -> Iterator[bytes]:
+    for each in frames:
+        previous = known[each.frame.position]
+        yield encode_with_prior(each.symbols, each.quality, prior, previous)
+
+
+def _with_scales(latents: Sequence[Latent], tables: tuple[int, ...]) -> Iterator[bytes]:
+    previous: ScaleIndex | None = None
+    for latent in latents:
+        yield encode_latent(latent, tables, previous)
+        previous = latent.scale_index
+
+
+def _scaled(each: FrameSymbols) -> Latent:
+    if each.frame.kind is FrameKind.C:
+        raise ValueError("C frames need a prior")
+    if np.abs(each.symbols).max(initial=0) > MAX_SYMBOL:
+        raise ValueError("symbols are -127 to 127 without a prior of whole brightness")
+    symbols = each.symbols.astype(np.int8)
+    if each.frame.kind is FrameKind.I:
+        return economical(symbols)
+    return Latent(symbols, choose_scale_index(symbols))

@@ -1,0 +1,137 @@
+"""Symbols that cost least in bits and error together, as a prior codes them.
+
+The nearest whole number is seldom the best: a symbol that the prior expects costs a fraction of a
+bit, its neighbour several. As video encoders do for the coefficients of a transform ("RDOQ"), every
+symbol is chosen among a few near its latent. What it does to other symbols' tables is left out of
+the choice, but not of the account: the result is taken only if it costs less than where it began.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..runtime.prior import Prior
+from ..runtime.prior_coding import coding_tables
+from ..runtime.prior_shape import Previous
+from ..runtime.scale_tables import MAX_SYMBOL, load_scale_tables
+from .latent_symbols import integer_symbols
+
+Symbols = NDArray[np.int16]
+Levels = NDArray[np.float32]
+PRICE_OF_A_BIT = 0.05
+"""In squared quantiser's steps. Errors of latents are about those of pixels, and the step grows as
+the root of the quality's price, so one price does for all qualities."""
+PRICE_OF_A_CHANGE, PRICE_WHERE_STILL = 0.1, 0.2
+"""The same in continued frames, and in those of them that hardly differ. They may be coarser than
+the frame that they continue: what does not move is as fine as that was, and so for many frames."""
+# A frame is still where the squares of changes are less than this share of the symbols' own.
+_STILL = 0.2
+_PASSES = 2
+_STAYS_WITHIN = 0.75
+# From a frame's least brightness to its most.
+_BRIGHTNESS_RANGE = 2 * MAX_SYMBOL
+
+
+def sent_symbols(
+    levels: Tensor,
+    quality: int,
+    prior: Prior | None,
+    previous: Symbols | None,
+    *,
+    followers: int = 0,
+) -> Symbols:
+    """What is sent for an analysis network's latents [C, h, w] in quantiser's steps: chosen with a
+    prior of whole brightness, else the nearest.
+
+    `previous` as of `choose_symbols`; `followers` is how many continued frames come after an
+    I-frame.
+    """
+    if prior is None or not prior.whole:
+        return integer_symbols(levels, prior)
+    # What an I-frame's bits are spent on stays in the frames that continue it.
+    price = PRICE_OF_A_BIT / (1 + followers)
+    found = levels.cpu().numpy()
+    if prior.previous is Previous.GATED and previous is not None:
+        price = PRICE_WHERE_STILL if _is_still(found, previous) else PRICE_OF_A_CHANGE
+    return choose_symbols(found, quality, prior, previous, price=price)
+
+
+def _is_still(levels: Levels, previous: Symbols) -> bool:
+    """Whether a frame hardly differs from the one before, its whole brightness left out."""
+    energy = float(np.square(previous[1:], dtype=np.float64).sum())
+    return _error(levels[1:], previous[1:]) < _STILL * energy
+
+
+def choose_symbols(
+    levels: Levels,
+    quality: int,
+    prior: Prior,
+    previous: Symbols | None = None,
+    *,
+    price: float = PRICE_OF_A_BIT,
+) -> Symbols:
+    """Symbols [C, h, w] for latents [C, h, w] in quantiser's steps.
+
+    `previous` are the symbols of the frame that the prior knows, if it knows one. Channel 0 of a
+    whole brightness spans at most 255 levels, all others are -127 to 127. `price` is that of a bit
+    in squared steps.
+    """
+    symbols = _allowed(np.rint(levels), prior)
+    if previous is not None:
+        stays = np.abs(levels - previous) < _STAYS_WITHIN
+        symbols = _allowed(np.where(stays, previous, symbols), prior)
+    best, least = symbols, np.inf
+    if previous is not None and prior.previous is Previous.GATED:
+        # A frame without a change takes no bits at all.
+        best, least = previous, _error(levels, previous)
+    for number in range(_PASSES + 1):
+        tables, numbers = coding_tables(symbols, quality, prior, previous)
+        bits = load_scale_tables().bits[tables, np.abs(numbers)].sum(dtype=np.float64)
+        cost = _error(levels, symbols) + price * float(bits)
+        if cost < least:
+            best, least = symbols, cost
+        if number < _PASSES:
+            expected = symbols - numbers
+            symbols = _allowed(_chosen(levels, tables, expected, previous, price), prior)
+    return best
+
+
+def _chosen(
+    levels: Levels,
+    tables: NDArray[np.uint8],
+    expected: Symbols,
+    previous: Symbols | None,
+    price: float,
+) -> NDArray[np.floating]:
+    """The best for every latent under its table, whose numbers are relative to what is
+    `expected`."""
+    bits = load_scale_tables().bits
+    nearest = np.rint(levels)
+    candidates = [
+        nearest - np.sign(nearest - expected),
+        expected,
+        np.zeros_like(nearest),
+    ]
+    if previous is not None:
+        candidates.append(previous)
+    best, least = nearest, np.full(levels.shape, np.inf, np.float32)
+    for candidate in (nearest, *candidates):
+        size = np.abs(candidate - expected).clip(max=MAX_SYMBOL).astype(np.intp)
+        cost = np.square(levels - candidate) + np.float32(price) * bits[tables, size]
+        best = np.where(cost < least, candidate, best)
+        least = np.minimum(least, cost)
+    return best
+
+
+def _error(levels: Levels, symbols: Symbols) -> float:
+    return float(np.square(levels - symbols).sum(dtype=np.float64))
+
+
+def _allowed(symbols: NDArray[np.floating] | Symbols, prior: Prior) -> Symbols:
+    made = symbols.clip(-MAX_SYMBOL, MAX_SYMBOL).astype(np.int16)
+    if prior.whole:
+        brightness = symbols[0].clip(-4 * MAX_SYMBOL, 4 * MAX_SYMBOL)
+        made[0] = brightness.clip(max=brightness.min() + _BRIGHTNESS_RANGE)
+    return made

@@ -1,0 +1,180 @@
+"""Train the prior of one kind of frames on symbols of real encodes.
+
+    python -m edgecodec.encoder.training.prior --pack SYMBOLS --kind p --checkpoint RUN.pt \
+        --previous seen --publish runtime/priors/nano-p.npz
+
+Resumable and time-limited like `training.enhancer`. At the end it prints what samples of sources
+that were not trained on take: with the prior, as trained and as players compute, and with explicit
+scales.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...runtime.errors import ModelError
+from ...runtime.payloads import FrameKind
+from ...runtime.prior import Prior
+from ...runtime.prior_coding import prior_bits
+from ..strategies.latent_body import FrameSymbols, latent_body
+from ..strategies.latent_order import PlannedFrame
+from .checkpoint import Progress
+from .loop import Job, command, run
+from .prior_net import Previous, PriorNet, PriorShape
+from .publish_prior import publish_prior
+from .schedule import Deadline, Schedule
+from .symbol_pack import SymbolPack, read_symbols
+
+_KINDS = {kind.name.lower(): kind for kind in FrameKind}
+_PREVIOUS = {previous.name.lower(): previous for previous in Previous}
+_GROUPS = (4, 12)
+_HIDDEN = 64
+_MOST_DIFFERENCE = 0.01
+_MEASURED = 256
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Bits of held-out samples, each measured for itself.
+
+    `integer` is what players' integers take, `estimated` the training's estimate of it, `scales`
+    what explicit scales take.
+    """
+
+    integer: float
+    estimated: float
+    scales: float
+
+
+def prior_shape(pack: SymbolPack, previous: Previous, hidden: int = _HIDDEN) -> PriorShape:
+    """A prior for these symbols; their largest channels are coded first."""
+    sizes = np.abs(pack.symbols).mean(axis=(0, 2, 3))
+    order = tuple(int(channel) for channel in np.argsort(-sizes, kind="stable"))
+    return PriorShape(
+        channels=len(order),
+        whole=False,
+        previous=previous,
+        groups=(*_GROUPS, len(order) - sum(_GROUPS)),
+        means=(*(True for _ in _GROUPS), False),
+        hidden=hidden,
+        order=order,
+    )
+
+
+def train(
+    pack: SymbolPack,
+    shape: PriorShape,
+    checkpoint: Path,
+    schedule: Schedule,
+    batch: int,
+    deadline: Deadline,
+    seed: int,
+) -> tuple[PriorNet, Progress]:
+    """Run `schedule` on `pack` until it or `deadline` ends; resumes from `checkpoint`.
+
+    The loss is log(1 + bits per cell): a tenth of the bits less counts alike at every quality, and
+    frames that hardly take any count little.
+    """
+    torch.manual_seed(seed)
+    net = PriorNet(shape)
+    optimizer = torch.optim.Adam(net.parameters(), lr=schedule.peak_rate, betas=(0.9, 0.99))
+
+    def loss_at(random: np.random.Generator, step: int) -> Tensor:
+        symbols, previous, quality = pack.batch(random, batch)
+        bits = net.bits(symbols, quality, previous if shape.previous else None)
+        return torch.log1p(bits / symbols[0, 0].numel()).mean()
+
+    job = Job({"prior": net}, (), optimizer, max_norm=1.0)
+    return net, run(job, loss_at, checkpoint, schedule, deadline, seed)
+
+
+def measure(net: PriorNet, prior: Prior, kind: FrameKind, held: SymbolPack) -> Measured:
+    """What held-out samples take. ModelError if training's estimate is off by more than 1 %."""
+    measured = Measured(
+        sum(_integer_bits(prior, held)),
+        sum(_estimated_bits(net, held)),
+        sum(_scale_bits(kind, held)),
+    )
+    if abs(measured.estimated - measured.integer) > _MOST_DIFFERENCE * measured.integer:
+        raise ModelError(
+            f"prior {prior.prior_id} takes {measured.integer:.0f} bits as players compute, "
+            f"{measured.estimated:.0f} by training's estimate: do not ship it"
+        )
+    return measured
+
+
+def _some(held: SymbolPack) -> Iterator[int]:
+    """Samples from all over the pack."""
+    count = min(len(held), _MEASURED)
+    yield from (n * len(held) // count for n in range(count))
+
+
+def _integer_bits(prior: Prior, held: SymbolPack) -> Iterator[float]:
+    for n in _some(held):
+        previous = held.previous[n] if prior.previous else None
+        yield prior_bits(held.symbols[n], int(held.quality[n]), prior, previous)
+
+
+def _estimated_bits(net: PriorNet, held: SymbolPack) -> Iterator[float]:
+    for n in _some(held):
+        symbols, previous = (
+            torch.from_numpy(each[n : n + 1]).float() for each in (held.symbols, held.previous)
+        )
+        quality = torch.tensor([int(held.quality[n])])
+        with torch.inference_mode():
+            yield float(net.bits(symbols, quality, previous if net.shape.previous else None))
+
+
+def _scale_bits(kind: FrameKind, held: SymbolPack) -> Iterator[float]:
+    planned = PlannedFrame(kind, 0)
+    for n in _some(held):
+        sent = FrameSymbols(planned, int(held.quality[n]), held.symbols[n])
+        yield 8.0 * len(latent_body([sent], (), {}).packets[0].data)
+
+
+def main() -> None:
+    parser = command(__doc__, steps=1800, rate=2e-3, batch=8)
+    parser.add_argument("--pack", type=Path, required=True)
+    parser.add_argument("--kind", choices=tuple(_KINDS), required=True)
+    parser.add_argument("--hidden", type=int, default=_HIDDEN, help="width of the nets")
+    parser.add_argument(
+        "--previous",
+        choices=tuple(_PREVIOUS),
+        default="unknown",
+        help="what it knows of the frame of its kind before",
+    )
+    parser.add_argument("--publish", type=Path, help="the .npz file that players read")
+    asked = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    torch.set_num_threads(asked.threads)
+    kind = _KINDS[asked.kind]
+    pack, held = read_symbols(asked.pack, kind)
+    net, done = train(
+        pack,
+        prior_shape(pack, _PREVIOUS[asked.previous], asked.hidden),
+        asked.checkpoint,
+        Schedule(asked.steps, asked.rate, quantized_share=0.0),
+        asked.batch,
+        Deadline(asked.minutes * 60),
+        asked.seed,
+    )
+    prior = Prior.from_arrays(net.arrays())
+    found = measure(net, prior, kind, held)
+    print(
+        f"{asked.kind}-frames that were not trained on: {found.integer / found.scales:.3f} of the "
+        f"bits with explicit scales; {found.integer:.0f} bits in integers, {found.estimated:.0f} "
+        "as estimated"
+    )
+    if asked.publish:
+        publish_prior(net, asked.publish, done)
+
+
+if __name__ == "__main__":
+    main()

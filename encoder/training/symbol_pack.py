@@ -1,0 +1,74 @@
+"""Latent symbols of real encodes, as `make_symbols` writes them, and batches of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ...runtime.errors import EdgecodecError
+from ...runtime.payloads import FrameKind
+
+# Of every so many sources one is kept for measuring.
+_HELD_OUT_EVERY = 11
+
+
+@dataclass(frozen=True)
+class SymbolPack:
+    """`symbols` and `previous` [N, C, h, w] int16, `quality` [N] uint8 in 0 to 63.
+
+    `previous` are those of the frame of the same kind before, zeros where there is none.
+    """
+
+    symbols: NDArray[np.int16]
+    previous: NDArray[np.int16]
+    quality: NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        return len(self.quality)
+
+    def batch(self, random: np.random.Generator, size: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Symbols, those before, and qualities of `size` samples drawn at random."""
+        chosen = np.sort(random.integers(0, len(self), size))
+        return (
+            torch.from_numpy(self.symbols[chosen]).float(),
+            torch.from_numpy(self.previous[chosen]).float(),
+            torch.from_numpy(self.quality[chosen]).long(),
+        )
+
+
+def read_symbols(folder: Path, kind: FrameKind) -> tuple[SymbolPack, SymbolPack]:
+    """Samples of frames of a kind: to train on, and those of other sources to measure with.
+
+    Raises EdgecodecError if fewer than two sources have such frames.
+    """
+    name = kind.name.lower()
+    parts: list[SymbolPack] = []
+    for path in sorted(folder.glob("*.npz")):
+        with np.load(path, allow_pickle=False) as arrays:
+            if f"{name}_quality" in arrays:
+                fields = ("symbols", "previous", "quality")
+                parts.append(SymbolPack(*(arrays[f"{name}_{field}"] for field in fields)))
+    if len(parts) < 2:
+        raise EdgecodecError(
+            f"{folder}: {len(parts)} sources with {kind.name}-frames, two are needed; "
+            "make more with make_symbols"
+        )
+    # The last of every eleven, and the last of all where there are fewer.
+    held = set(range(_HELD_OUT_EVERY - 1, len(parts), _HELD_OUT_EVERY)) or {len(parts) - 1}
+    return (
+        _joined([part for number, part in enumerate(parts) if number not in held]),
+        _joined([part for number, part in enumerate(parts) if number in held]),
+    )
+
+
+def _joined(parts: list[SymbolPack]) -> SymbolPack:
+    return SymbolPack(
+        np.concatenate([part.symbols for part in parts]),
+        np.concatenate([part.previous for part in parts]),
+        np.concatenate([part.quality for part in parts]),
+    )

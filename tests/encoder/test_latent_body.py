@@ -1,0 +1,118 @@
+"""Bodies of latents: kinds with a prior and kinds without, as players read them again."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from edgecodec.encoder.strategies.latent_body import FrameSymbols, latent_body
+from edgecodec.encoder.strategies.latent_order import interpolated_order, predicted_order
+from edgecodec.runtime.chunks import StrategyId
+from edgecodec.runtime.payloads import NO_PRIORS, FrameKind, LatentBody, pack_body, parse_body
+from edgecodec.runtime.prior import Prior
+from edgecodec.runtime.prior_coding import decode_with_prior
+from edgecodec.runtime.symbols import ScaleIndex, decode_latent
+
+from .prior_samples import CHANNELS, prior_of, smooth_symbols
+
+SHAPE = (5, 7)
+MODELS = ("0123456789abcdef",)
+I, P, B = FrameKind.I, FrameKind.P, FrameKind.B  # noqa: E741 (the kinds' own names)
+
+
+def scene(order, *, channels: int = CHANNELS, brightness: int = 0) -> list[FrameSymbols]:
+    return [
+        FrameSymbols(
+            frame, 40 - number, smooth_symbols((channels, *SHAPE), number, brightness=brightness)
+        )
+        for number, frame in enumerate(order)
+    ]
+
+
+def decoded(body: LatentBody, priors: dict[FrameKind, Prior]) -> list[np.ndarray]:
+    """As `runtime.scenes` decodes them: each kind from the frame of its kind before."""
+    named = {prior.prior_id: prior for prior in priors.values()}
+    symbols: dict[FrameKind, np.ndarray] = {}
+    scales: dict[FrameKind, ScaleIndex] = {}
+    made = []
+    for packet in body.packets:
+        kind, prior_id = packet.kind, body.priors[packet.kind]
+        if prior_id is None:
+            tables = body.difference_tables[kind]
+            latent = decode_latent(packet.data, SHAPE, tables, scales.get(kind))
+            scales[kind] = latent.scale_index
+            symbols[kind] = latent.symbols.astype(np.int16)
+        else:
+            prior = named[prior_id]
+            symbols[kind] = decode_with_prior(
+                packet.data, SHAPE, packet.quality, prior, symbols.get(kind)
+            )
+        made.append(symbols[kind])
+    return made
+
+
+ALL = {
+    I: prior_of(seed=1),
+    P: prior_of(previous=True, seed=2),
+    B: prior_of(previous=True, seed=3),
+}
+
+
+@pytest.mark.parametrize("kinds", [(), (I,), (P,), (I, P), (I, P, B), (B,)], ids=str)
+@pytest.mark.parametrize("order", [predicted_order(5), interpolated_order(18)], ids=["P", "B"])
+def test_players_read_the_symbols_that_went_in(order, kinds: tuple[FrameKind, ...]) -> None:
+    frames = scene(order)
+    priors = {kind: ALL[kind] for kind in kinds}
+    body = latent_body(frames, MODELS, priors)
+    there = {frame.kind for frame in order}
+    wanted = [
+        priors[kind].prior_id if kind in priors and kind in there else None for kind in FrameKind
+    ]
+    assert list(body.priors) == wanted
+    strategy = StrategyId.SEMANTIC_LATENT
+    body = parse_body(strategy, pack_body(body), len(frames))
+    assert isinstance(body, LatentBody)
+    assert [packet.quality for packet in body.packets] == [each.quality for each in frames]
+    for each, symbols in zip(frames, decoded(body, priors), strict=True):
+        assert np.array_equal(each.symbols, symbols)
+
+
+def test_without_priors_a_body_names_none() -> None:
+    frames = scene(predicted_order(3))
+    body = latent_body(frames, MODELS, {})
+    assert body.priors == NO_PRIORS
+    assert any(body.difference_tables[I])
+
+
+def test_a_kind_with_a_prior_has_no_difference_tables() -> None:
+    body = latent_body(scene(predicted_order(3)), MODELS, {P: ALL[P]})
+    assert any(body.difference_tables[I])
+    assert not any(body.difference_tables[P])
+
+
+def test_a_frame_before_of_its_kind_changes_the_bytes_of_one_that_sees_it() -> None:
+    frames = scene(predicted_order(3))
+    together = latent_body(frames, MODELS, ALL).packets[2].data
+    alone = latent_body([frames[0], frames[2]], MODELS, ALL).packets[1].data
+    assert together != alone
+
+
+def test_whole_brightness_needs_its_prior() -> None:
+    prior = prior_of(whole=True)
+    frames = scene(predicted_order(1), brightness=120)
+    frames = [FrameSymbols(each.frame, each.quality, each.symbols) for each in frames]
+    frames[0].symbols[0] += 300
+    body = latent_body(frames, MODELS, {I: prior})
+    (symbols,) = decoded(body, {I: prior})
+    assert np.array_equal(symbols, frames[0].symbols)
+    with pytest.raises(ValueError, match="-127 to 127"):
+        latent_body(frames, MODELS, {})
+
+
+def test_zeros_need_no_bytes_with_a_prior_or_without() -> None:
+    nothing = [
+        FrameSymbols(frame, 20, np.zeros((CHANNELS, *SHAPE), np.int16))
+        for frame in predicted_order(2)
+    ]
+    for priors in ({}, ALL):
+        body = latent_body(nothing, MODELS, priors)
+        assert [packet.data for packet in body.packets] == [b"", b""]

@@ -1,0 +1,92 @@
+"""The priors that are installed: each earns its place on a clip that none was trained on."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+
+import pytest
+from edgecodec.encoder.media import open_source
+from edgecodec.encoder.priors import tier_priors
+from edgecodec.encoder.resources import Resources
+from edgecodec.encoder.scene import Scene
+from edgecodec.encoder.strategies.latent import LatentCoder, code_scene
+from edgecodec.runtime.chunks import Chunk, StrategyId
+from edgecodec.runtime.frames import ColorInfo, PictureFormat, Planes
+from edgecodec.runtime.payloads import FrameKind, pack_body
+from edgecodec.runtime.prior import packaged_priors
+from edgecodec.runtime.scenes import SceneContext, decode_scene
+
+ROOT = Path(__file__).parents[2]
+CLIP = ROOT / "examples" / "media" / "bbb_720p.mp4"
+PRIORS = ROOT / "runtime" / "priors"
+PICTURE = PictureFormat(480, 272)
+FRAMES = 9
+
+
+@pytest.fixture(scope="module")
+def scene() -> Scene:
+    """The middle of the demo clip's first frames."""
+    with open_source(CLIP) as video:
+        frames = tuple(_middle(frame.planes) for frame in islice(video.frames(), FRAMES))
+    return Scene(0, 0, frames, tuple(range(FRAMES)), PICTURE, Fraction(25), ColorInfo())
+
+
+def _middle(planes: Planes) -> Planes:
+    y, u, v = planes
+    rows, columns = slice(224, 224 + PICTURE.height), slice(400, 400 + PICTURE.width)
+    half_rows, half_columns = (slice(each.start // 2, each.stop // 2) for each in (rows, columns))
+    return y[rows, columns], u[half_rows, half_columns], v[half_rows, half_columns]
+
+
+@pytest.fixture(scope="module")
+def resources() -> Resources:
+    return Resources(threads=1)
+
+
+@pytest.mark.parametrize("quality", [6, 30, 58])
+@pytest.mark.parametrize("strategy", [StrategyId.SEMANTIC_LATENT, StrategyId.I_FRAME_INTERPOLATION])
+def test_every_kind_of_frame_takes_fewer_bytes_and_looks_the_same(
+    resources: Resources, scene: Scene, strategy: StrategyId, quality: int
+) -> None:
+    sizes: list[dict[FrameKind, int]] = []
+    qualities = []
+    for priors in ({}, tier_priors("nano")):
+        coder = LatentCoder("nano", "cpu", resources.networks, priors=priors)
+        body, quality_db = code_scene(coder, strategy, scene, quality)
+        qualities.append(quality_db)
+        sizes.append(dict.fromkeys(FrameKind, 0))
+        for packet in body.packets:
+            sizes[-1][packet.kind] += len(packet.data)
+    assert qualities[0] == qualities[1]
+    for kind, size in sizes[0].items():
+        assert not size or sizes[1][kind] < 0.97 * size, kind
+
+
+def test_players_show_what_the_encoder_saw(resources: Resources, scene: Scene) -> None:
+    coder = resources.latent_coder("nano", "cpu")
+    strategy = StrategyId.I_FRAME_INTERPOLATION
+    with_priors, _ = code_scene(coder, strategy, scene, 40)
+    plain = LatentCoder("nano", "cpu", resources.networks, priors={})
+    with_scales, _ = code_scene(plain, strategy, scene, 40)
+    assert with_priors.priors[FrameKind.I] is not None
+    context = SceneContext(PICTURE, resources.networks, 1)
+    shown = [
+        list(decode_scene(Chunk(0, 0, strategy, scene.pts, pack_body(body)), context))
+        for body in (with_priors, with_scales)
+    ]
+    for one, other in zip(*shown, strict=True):
+        assert all((a == b).all() for a, b in zip(one, other, strict=True))
+
+
+def test_each_has_its_card_and_its_curve() -> None:
+    card = (PRIORS / "README.md").read_text(encoding="utf-8")
+    assert packaged_priors()
+    for name, prior in packaged_priors().items():
+        assert f"`{name}`" in card
+        assert f"`{prior.prior_id}`" in card
+        curve = json.loads((PRIORS / f"{name}.curve.json").read_text())
+        assert curve["steps"] > 0
+        assert curve["points"][-1][1] < curve["points"][0][1]

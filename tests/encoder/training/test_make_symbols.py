@@ -1,0 +1,131 @@
+"""Symbols for priors are those that the encoder sends, with what was sent before them."""
+
+from __future__ import annotations
+
+import sys
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from edgecodec.encoder.resources import Resources
+from edgecodec.encoder.strategies.latent import LatentCoder
+from edgecodec.encoder.training import make_symbols
+from edgecodec.encoder.training.make_symbols import CELLS, SymbolCrop, crops
+from edgecodec.encoder.training.sources import Segment
+from edgecodec.encoder.training.symbol_pack import read_symbols
+from edgecodec.runtime.errors import EdgecodecError
+from edgecodec.runtime.frames import PictureFormat
+from edgecodec.runtime.payloads import FrameKind
+
+SIDE = 16 * CELLS
+PICTURE = PictureFormat(SIDE, SIDE + 40)
+FRAMES = 11
+I, P, B = FrameKind.I, FrameKind.P, FrameKind.B  # noqa: E741 (the kinds' own names)
+
+
+@pytest.fixture(scope="module")
+def coder() -> LatentCoder:
+    return Resources(threads=1).latent_coder("nano", "cpu")
+
+
+def segment_of(draw_planes, picture: PictureFormat = PICTURE) -> Segment:
+    return Segment("drawn", draw_planes(picture, FRAMES), picture, Fraction(25))
+
+
+def of_kind(made: list[SymbolCrop], kind: FrameKind) -> list[SymbolCrop]:
+    return [crop for crop in made if crop.kind is kind]
+
+
+def test_every_frame_of_both_strategies_gives_a_crop(coder: LatentCoder, draw_planes) -> None:
+    made = list(crops(coder, segment_of(draw_planes), np.random.default_rng(0)))
+    assert [len(of_kind(made, kind)) for kind in (I, P, B)] == [1 + 3, FRAMES - 1, FRAMES - 3]
+    for crop in made:
+        assert crop.symbols.shape == crop.previous.shape == (64, CELLS, CELLS)
+        assert crop.symbols.dtype == crop.previous.dtype == np.int16
+        assert 0 <= crop.quality < 64
+    assert all(crop.symbols.any() for crop in of_kind(made, I))
+
+
+def test_the_first_of_its_kind_has_nothing_before_it_and_others_have(
+    coder: LatentCoder, draw_planes
+) -> None:
+    # As high as the crops: they are all from the same place.
+    square = segment_of(draw_planes, PictureFormat(SIDE, SIDE))
+    made = list(crops(coder, square, np.random.default_rng(1)))
+    predicted = of_kind(made, P)
+    assert not predicted[0].previous.any()
+    for before, crop in pairwise(predicted):
+        assert np.array_equal(crop.previous, before.symbols)
+    alone, first, *others = of_kind(made, I)
+    assert not alone.previous.any()
+    assert not first.previous.any()
+    assert np.array_equal(others[0].previous, first.symbols)
+
+
+def test_frames_that_are_smaller_than_a_crop_give_none(coder: LatentCoder, draw_planes) -> None:
+    small = segment_of(draw_planes, PictureFormat(SIDE, SIDE - 16))
+    assert not list(crops(coder, small, np.random.default_rng(0)))
+
+
+def command(monkeypatch: pytest.MonkeyPatch, data: Path, out: Path, *more: str) -> None:
+    arguments = ["--data", data, "--out", out, "--segments", 2, *more]
+    monkeypatch.setattr(sys, "argv", ["make_symbols", *map(str, arguments)])
+    make_symbols.main()
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(make_symbols, "_FRAMES", 3)
+
+
+@pytest.fixture
+def clips(draw_planes, make_clip, tmp_path: Path) -> Path:
+    data = tmp_path / "data"
+    data.mkdir()
+    # At a half it is still as large as a crop.
+    large = PictureFormat(2 * SIDE, 2 * SIDE)
+    for name in ("one", "two"):
+        make_clip(data / f"{name}.mp4", large, draw_planes(large, 3))
+    return data
+
+
+@pytest.mark.usefixtures("short")
+def test_the_command_writes_a_file_for_each_source_and_goes_on_where_it_stopped(
+    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "symbols"
+    command(monkeypatch, clips, out)
+    made = sorted(out.iterdir())
+    assert [path.name for path in made] == ["0000-one.npz", "0001-two.npz"]
+    bytes_made = [path.read_bytes() for path in made]
+    made[0].write_bytes(b"kept as it is")
+    made[1].unlink()
+    command(monkeypatch, clips, out)
+    assert [path.read_bytes() for path in made] == [b"kept as it is", bytes_made[1]]
+
+
+@pytest.mark.usefixtures("short")
+def test_no_source_is_begun_after_the_time(
+    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(EdgecodecError, match="no source has 3 frames of 8 bits"):
+        command(monkeypatch, clips, tmp_path / "symbols", "--minutes", "0")
+
+
+@pytest.mark.usefixtures("short")
+def test_a_training_reads_them_and_keeps_a_source_for_measuring(
+    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "symbols"
+    command(monkeypatch, clips, out)
+    for kind, count in ((I, 6), (P, 4), (B, 2)):
+        trained, held = read_symbols(out, kind)
+        assert len(trained) == len(held) == count
+        symbols, previous, quality = trained.batch(np.random.default_rng(0), 5)
+        assert symbols.shape == previous.shape == (5, 64, CELLS, CELLS)
+        assert quality.shape == (5,)
+    (out / "0000-one.npz").unlink()
+    with pytest.raises(EdgecodecError, match="1 sources with I-frames, two are needed"):
+        read_symbols(out, I)

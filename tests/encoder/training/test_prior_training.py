@@ -1,0 +1,164 @@
+"""Priors learn from symbols, are resumed, and are published as players compute them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from edgecodec.encoder.training import prior as prior_training
+from edgecodec.encoder.training.checkpoint import Progress
+from edgecodec.encoder.training.prior import measure, prior_shape, train
+from edgecodec.encoder.training.prior_net import Previous, PriorNet, PriorShape
+from edgecodec.encoder.training.publish_prior import publish_prior
+from edgecodec.encoder.training.schedule import Deadline, Schedule
+from edgecodec.encoder.training.symbol_pack import SymbolPack
+from edgecodec.runtime.errors import ModelError
+from edgecodec.runtime.payloads import FrameKind
+from edgecodec.runtime.prior import Prior, read_prior
+
+SCHEDULE = Schedule(60, 5e-3, warmup_steps=5, quantized_share=0.0, block_steps=10)
+NEVER = 1e9
+CHANNELS = 64
+
+
+def symbols_of(count: int, seed: int) -> SymbolPack:
+    """Channels of two scales; samples are loud or quiet, and like those before them."""
+    random = np.random.default_rng(seed)
+    scale = np.where(np.arange(CHANNELS) % 4 == 1, 3.0, 0.2)[None, :, None, None]
+    loud = random.choice([0.3, 2.0], (count, 1, 1, 1))
+    previous = np.rint(random.laplace(size=(count, CHANNELS, 16, 16)) * scale * loud)
+    changed = previous + np.rint(random.laplace(size=previous.shape) * 0.3)
+    made = (each.clip(-127, 127).astype(np.int16) for each in (changed, previous))
+    return SymbolPack(*made, random.integers(0, 64, count).astype(np.uint8))
+
+
+@pytest.fixture(scope="module")
+def packs() -> tuple[SymbolPack, SymbolPack]:
+    return symbols_of(48, 0), symbols_of(8, 1)
+
+
+@pytest.fixture(scope="module")
+def shape(packs: tuple[SymbolPack, SymbolPack]) -> PriorShape:
+    return prior_shape(packs[0], Previous.SEEN, hidden=16)
+
+
+@pytest.fixture(scope="module")
+def trained(
+    packs: tuple[SymbolPack, SymbolPack], shape: PriorShape, tmp_path_factory
+) -> tuple[PriorNet, Progress]:
+    checkpoint = tmp_path_factory.mktemp("run") / "run.pt"
+    return train(packs[0], shape, checkpoint, SCHEDULE, 4, Deadline(NEVER), 3)
+
+
+def bits(net: PriorNet, pack: SymbolPack) -> float:
+    symbols, previous = (torch.from_numpy(each).float() for each in (pack.symbols, pack.previous))
+    with torch.inference_mode():
+        quality = torch.from_numpy(pack.quality).long()
+        return float(net.bits(symbols, quality, previous if net.shape.previous else None).sum())
+
+
+def test_the_largest_channels_are_coded_first(
+    packs: tuple[SymbolPack, SymbolPack], shape: PriorShape
+) -> None:
+    assert sorted(shape.order) == list(range(CHANNELS))
+    assert all(channel % 4 == 1 for channel in shape.order[:16])
+    assert sum(shape.groups) == CHANNELS
+
+
+def test_training_saves_bits_on_samples_that_it_has_not_seen(
+    packs: tuple[SymbolPack, SymbolPack], shape: PriorShape, trained: tuple[PriorNet, Progress]
+) -> None:
+    torch.manual_seed(3)
+    net, done = trained
+    assert done.step == SCHEDULE.steps
+    assert bits(net, packs[1]) < 0.8 * bits(PriorNet(shape), packs[1])
+
+
+def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(
+    packs: tuple[SymbolPack, SymbolPack],
+    shape: PriorShape,
+    trained: tuple[PriorNet, Progress],
+    tmp_path: Path,
+) -> None:
+    checkpoint = tmp_path / "run.pt"
+    short = Schedule(60, 5e-3, warmup_steps=5, quantized_share=0.0, block_steps=10)
+    ticks = iter(range(100))
+    stopped = train(
+        packs[0], shape, checkpoint, short, 4, Deadline(3, clock=lambda: next(ticks)), 3
+    )[1]
+    assert 0 < stopped.step < short.steps
+    net, done = train(packs[0], shape, checkpoint, short, 4, Deadline(NEVER), 3)
+    assert done.step == short.steps
+    assert bits(net, packs[1]) == pytest.approx(bits(trained[0], packs[1]), rel=1e-6)
+
+
+def test_players_take_the_bits_that_training_counted(
+    packs: tuple[SymbolPack, SymbolPack], trained: tuple[PriorNet, Progress], tmp_path: Path
+) -> None:
+    net, done = trained
+    path = tmp_path / "nano-p.npz"
+    prior = publish_prior(net, path, done)
+    assert prior.prior_id == read_prior(path).prior_id
+    found = measure(net, prior, FrameKind.P, packs[1])
+    assert found.estimated == pytest.approx(found.integer, rel=0.01)
+    assert found.estimated == pytest.approx(bits(net, packs[1]), rel=1e-4)
+    assert found.integer < found.scales
+    curve = json.loads((tmp_path / "nano-p.curve.json").read_text())
+    assert curve["steps"] == done.step
+    assert curve["points"] == [list(point) for point in done.curve]
+    assert sorted(each.name for each in tmp_path.iterdir()) == [
+        "nano-p.curve.json",
+        "nano-p.npz",
+    ]
+
+
+def test_a_prior_that_is_not_what_was_trained_is_refused(
+    packs: tuple[SymbolPack, SymbolPack], shape: PriorShape, trained: tuple[PriorNet, Progress]
+) -> None:
+    fresh = Prior.from_arrays(PriorNet(shape).arrays())
+    with pytest.raises(ModelError, match="do not ship it"):
+        measure(trained[0], fresh, FrameKind.P, packs[1])
+
+
+def test_weights_that_players_would_refuse_replace_nothing(
+    shape: PriorShape, trained: tuple[PriorNet, Progress], tmp_path: Path
+) -> None:
+    path = tmp_path / "nano-p.npz"
+    publish_prior(trained[0], path, trained[1])
+    kept = path.read_bytes()
+    wild = PriorNet(shape)
+    with torch.no_grad():
+        for name, parameter in wild.named_parameters():
+            if name.endswith("bias"):
+                parameter.fill_(1e6)
+    with pytest.raises(ModelError):
+        publish_prior(wild, path, trained[1])
+    assert path.read_bytes() == kept
+
+
+def test_the_command_trains_measures_and_publishes(
+    packs: tuple[SymbolPack, SymbolPack], tmp_path: Path, monkeypatch, capsys
+) -> None:
+    folder = tmp_path / "symbols"
+    folder.mkdir()
+    for number, pack in enumerate(packs):
+        np.savez(
+            folder / f"{number}.npz",
+            p_symbols=pack.symbols,
+            p_previous=pack.previous,
+            p_quality=pack.quality,
+        )
+    path = tmp_path / "nano-p.npz"
+    arguments = ["--pack", folder, "--kind", "p", "--checkpoint", tmp_path / "run.pt"]
+    arguments += ["--steps", 100, "--rate", 0.02, "--batch", 2, "--hidden", 8]
+    arguments += ["--previous", "seen", "--threads", 1, "--publish", path]
+    monkeypatch.setattr(sys, "argv", ["prior", *map(str, arguments)])
+    prior_training.main()
+    said = capsys.readouterr().out
+    assert "of the bits with explicit scales" in said
+    prior = read_prior(path)
+    assert (prior.channels, prior.previous, prior.whole) == (CHANNELS, True, False)
