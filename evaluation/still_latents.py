@@ -13,10 +13,11 @@ from ..encoder.resources import Resources
 from ..encoder.scene import Scene
 from ..encoder.strategies.latent import LatentCoder, code_scene
 from ..encoder.training.float_coder import FloatCoder
-from ..runtime.chunks import Chunk, StrategyId
-from ..runtime.container import Header, Writer
+from ..runtime.chunks import StrategyId
 from ..runtime.frames import ColorInfo
-from ..runtime.payloads import LatentBody, pack_body
+from ..runtime.payloads import pack_body
+from .clips import Clip
+from .latent_video_stream import write_latents
 from .still_codecs import CodedStill
 from .still_pictures import Still
 from .streams import stream_frames
@@ -49,7 +50,8 @@ class IFrames:
         body, _ = code_scene(self._coder, StrategyId.SEMANTIC_LATENT, scene, int(setting))
         with TemporaryDirectory() as folder:
             path = Path(folder) / "still.ecv"
-            packed = _write(path, still, body, self.tier)
+            picture = Clip(still.name, (still.planes,), still.format, _RATE, ColorInfo())
+            packed = write_latents(path, picture, self.tier, StrategyId.SEMANTIC_LATENT, [body])
             (planes,) = stream_frames(path, threads=self.resources.threads)
             size = path.stat().st_size
         return CodedStill(size, size - packed, planes)
@@ -85,21 +87,3 @@ class FloatIFrames:
 
 def _refined(steps: int) -> str:
     return f" refined {steps}" if steps else ""
-
-
-def _write(path: Path, still: Still, body: LatentBody, tier: str) -> int:
-    """Write a stream of one frame; returns how many of its bytes are the chunk's body."""
-    header = Header(
-        format=still.format,
-        time_base=1 / _RATE,
-        frame_rate=_RATE,
-        tier=tier,
-        model_ids=body.models,
-        frame_count=1,
-    )
-    packed = pack_body(body)
-    with path.open("wb") as file:
-        writer = Writer(file, header)
-        writer.write_chunk(Chunk(0, 0, StrategyId.SEMANTIC_LATENT, (0,), packed))
-        writer.finish()
-    return len(packed)

@@ -37,8 +37,8 @@ from .tables import Table
 
 @dataclass(frozen=True)
 class StillPoint:
-    """One picture by one codec at one setting: file bytes, those of them around the coded picture,
-    PSNR in dB and MS-SSIM of luma."""
+    """One picture, or clip, by one codec at one setting: file bytes, those of them around what is
+    coded, samples of luma, PSNR in dB and MS-SSIM of luma."""
 
     picture: str
     codec: str
@@ -60,7 +60,7 @@ class StillPoint:
 
 @dataclass(frozen=True)
 class StillBd:
-    """BD-rate in percent of I-frames against a codec; None where the curves share no quality.
+    """BD-rate in percent of what is tested against a codec; None where the curves share no quality.
 
     `overlap` is the share, 0 to 1, of the wider quality range that both have.
     """
@@ -118,7 +118,7 @@ def compare(points: Sequence[StillPoint], tested: str) -> Iterator[StillBd]:
                     yield StillBd(picture, name, metric, found.percent, found.overlap)
 
 
-def table(found: Sequence[StillBd], metric: str) -> Table:
+def table(found: Sequence[StillBd], metric: str, rows_are: str = "picture") -> Table:
     """A row for each picture and one for the means, a column for each codec."""
     anchors = list(dict.fromkeys(each.anchor for each in found))
     chosen = {(b.picture, b.anchor): b for b in found if b.metric == metric}
@@ -126,13 +126,17 @@ def table(found: Sequence[StillBd], metric: str) -> Table:
         (picture, *(_cell(chosen[picture, anchor]) for anchor in anchors))
         for picture in dict.fromkeys(each.picture for each in found)
     ]
-    means = []
-    for anchor in anchors:
-        known = [
-            b.percent for (_, name), b in chosen.items() if name == anchor and b.percent is not None
-        ]
-        means.append(f"{fmean(known):+.1f} % ({len(known)})" if known else "-")
-    return Table(metric, ("picture", *anchors), (*rows, ("mean (pictures)", *means)))
+    means = [_mean([b for (_, name), b in chosen.items() if name == anchor]) for anchor in anchors]
+    headings = rows_are, *anchors
+    return Table(metric, headings, (*rows, (f"mean ({rows_are}s)", *means)))
+
+
+def _mean(found: Sequence[StillBd]) -> str:
+    known = [(each.percent, each.overlap) for each in found if each.percent is not None]
+    if not known:
+        return "-"
+    percents, overlaps = zip(*known, strict=True)
+    return f"{fmean(percents):+.1f} % of {100 * fmean(overlaps):.0f} % ({len(known)})"
 
 
 def _cell(found: StillBd) -> str:
@@ -149,7 +153,8 @@ def kept(path: Path | None) -> dict[tuple[str, str, float], StillPoint]:
     return {(r["digest"], r["codec"], r["setting"]): StillPoint(**r["point"]) for r in rows}
 
 
-def _keep(path: Path, points: dict[tuple[str, str, float], StillPoint]) -> None:
+def keep(path: Path, points: dict[tuple[str, str, float], StillPoint]) -> None:
+    """Write what `kept` reads."""
     rows = [
         {"digest": digest, "codec": codec, "setting": setting, "point": asdict(point)}
         for (digest, codec, setting), point in points.items()
@@ -184,7 +189,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                     known[key] = measure(still, codec, setting)
                 points.append(known[key])
         if asked.keep:
-            _keep(asked.keep, known)
+            keep(asked.keep, known)
         points += [measure(still, tested, setting) for setting in tested.settings]
     found = list(compare(points, tested.name))
     for metric in METRICS:

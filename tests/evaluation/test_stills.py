@@ -172,7 +172,7 @@ def test_curves_that_share_no_quality_have_no_figure_and_no_part_in_the_mean() -
     made = table(found, "psnr")
     assert [row[0] for row in made.rows] == ["p", "q", "mean (pictures)"]
     assert made.rows[1][1] == "-"
-    assert made.rows[2][1] == "-50.0 % (1)"
+    assert made.rows[2][1] == "-50.0 % of 100 % (1)"
 
 
 def test_the_command_prints_tables_and_keeps_the_other_codecs_points(
