@@ -58,7 +58,7 @@ def coded_numbers(
     height, width = shape
     before = None if previous is None or not prior.previous else coded_rows(previous, prior)
     seen = Seen(prior, (height, width), before)
-    for step in prior_steps(prior, shape):
+    for step in coding_steps(height, width):
         brightness = seen.brightness(step)
         features = seen.features(step, brightness)
         networks = prior.networks[step.kind]
@@ -79,17 +79,6 @@ def coded_numbers(
             if batch.is_chain:
                 brightness = _before(symbols[:, 0])
             seen.learn(step, group, symbols, brightness if has_whole else None, was, features)
-
-
-def prior_steps(prior: Prior, shape: tuple[int, ...]) -> Iterator[Step]:
-    """The steps of (h, w) cells. A gate's share of the frame before depends on what brightness is
-    predicted as, at a root the one before it: such roots are coded one by one."""
-    height, width = shape
-    for step in coding_steps(height, width):
-        if step.is_root and prior.whole and prior.shape.is_gated:
-            yield from step.one_by_one()
-        else:
-            yield step
 
 
 def _centres(

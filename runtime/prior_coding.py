@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from .errors import BitstreamError
 from .fields import Limits
 from .prior import Prior
-from .prior_batches import VALUES, Batch, Known, coded_numbers, coded_rows, prior_steps, wrapped
+from .prior_batches import VALUES, Batch, Known, coded_numbers, coded_rows, wrapped
 from .prior_features import Symbols
+from .prior_positions import coding_steps
 from .quick_runs import QuickRunDecoder
 from .range_coder import RunDecoder, encode_runs
 from .scale_tables import MAX_SYMBOL, TABLES, load_scale_tables
@@ -119,7 +120,7 @@ def coding_tables(
     tables, numbers = np.empty(symbols.shape, np.uint8), np.empty(symbols.shape, np.int16)
     flat_tables, flat_numbers = (each.reshape(prior.channels, -1) for each in (tables, numbers))
     made = coded_numbers(known, symbols.shape[1:], quality, prior, previous)
-    for step in prior_steps(prior, symbols.shape[1:]):
+    for step in coding_steps(*symbols.shape[1:]):
         first = 0
         for count in prior.groups:
             place = np.ix_(prior.order[first : first + count], step.cells)

@@ -32,7 +32,6 @@ class Seen:
         self._sizes = np.zeros((cells + 1, prior.channels), np.uint8)
         self._signed = np.zeros((cells + 1, prior.signed), np.int8)
         self._whole = np.zeros(cells + 1, np.int32)
-        self._last_root = 0
         self._previous = previous
         self._before = np.zeros((0, 0), np.int8)
         self._changes = np.zeros((0, 0), np.uint8)
@@ -50,11 +49,12 @@ class Seen:
 
     def brightness(self, step: Step) -> NDArray[np.int32] | None:
         """What channel 0 of each cell is predicted as; None for priors without a whole brightness,
-        and for several roots at once, whose chain starts at 0."""
+        and at the roots of those that are not gated, whose chain starts at 0."""
         if not self._prior.whole:
             return None
         if step.is_root:
-            return np.array([self._last_root], np.int32) if len(step.cells) == 1 else None
+            gated = self._prior.shape.is_gated
+            return self.before(step, slice(0, 1))[:, 0].astype(np.int32) if gated else None
         around = self._whole[step.neighbours]
         there = step.neighbours < len(self._whole) - 1
         mean: NDArray[np.int32] = (around.sum(axis=0) // there.sum(axis=0)).astype(np.int32)
@@ -127,8 +127,6 @@ class Seen:
         if brightness is not None:
             whole = symbols[:, 0].astype(np.int32)
             self._whole[step.cells] = whole
-            if step.is_root:
-                self._last_root = int(whole[-1])
             # Only the first root is further than that from what it is predicted as, from 0.
             offsets[:, 0] = np.clip(whole - brightness, -_REACH, _REACH) + _REACH
         sizes = self._magnitudes[offsets]

@@ -6,7 +6,6 @@ sides of it. That is what makes symbols predictable.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -43,12 +42,6 @@ class Step:
     def is_root(self) -> bool:
         """Whether these are the cells without neighbours."""
         return self.level == ROOT_LEVEL
-
-    def one_by_one(self) -> Iterator[Step]:
-        """Steps of one cell each."""
-        for at in range(len(self.cells)):
-            one = slice(at, at + 1)
-            yield Step(self.kind, self.level, self.cells[one], self.neighbours[:, one])
 
 
 @lru_cache(maxsize=8)

@@ -19,13 +19,14 @@ import torch
 from torch import Tensor, nn
 
 from ...runtime.latents import step_size
+from ...runtime.prior_shape import Previous
 from ..analysis import QUALITIES, load_analysis
 from ..analysis_weights import weights_path
 from .checkpoint import Progress
 from .iframe import iframe_prior, spread_qualities, whole_symbols
 from .loop import Job, command, run
 from .packs import SequencePack
-from .prior_net import Previous, PriorNet
+from .prior_net import PriorNet
 from .publish_prior import publish_prior
 from .schedule import Deadline, Schedule
 

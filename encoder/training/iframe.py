@@ -23,12 +23,13 @@ from ...decoder.networks import LATENT_SCALE
 from ...export.quantization.recipe import Arithmetic
 from ...runtime.errors import UnsupportedError
 from ...runtime.latents import step_size
+from ...runtime.prior_shape import Previous
 from ..analysis import QUALITIES, DeepAnalysis, build_analysis, spread_brightness
 from .checkpoint import Progress
 from .linear_start import start
 from .loop import Job, command, run
 from .packs import PicturePack
-from .prior_net import Previous, PriorNet, PriorShape
+from .prior_net import PriorNet, PriorShape
 from .publish import publish
 from .publish_prior import publish_prior
 from .rate import round_straight_through

@@ -23,11 +23,12 @@ from ...runtime.errors import ModelError
 from ...runtime.payloads import FrameKind
 from ...runtime.prior import Prior
 from ...runtime.prior_coding import prior_bits
+from ...runtime.prior_shape import Previous
 from ..strategies.latent_body import FrameSymbols, latent_body
 from ..strategies.latent_order import PlannedFrame
 from .checkpoint import Progress
 from .loop import Job, command, run
-from .prior_net import Previous, PriorNet, PriorShape
+from .prior_net import PriorNet, PriorShape
 from .publish_prior import publish_prior
 from .schedule import Deadline, Schedule
 from .symbol_pack import SymbolPack, read_symbols

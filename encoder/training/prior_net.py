@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ...runtime.prior_positions import Step, coding_steps
+from ...runtime.prior_shape import Previous
 from .rate import laplace_bits, round_straight_through
 
 _VERSION = 1
@@ -36,16 +36,6 @@ _FIRST_TABLE = 20.0
 _MAGNITUDES = 256
 _WAVES = 6
 _QUALITIES = 64
-
-
-class Previous(IntEnum):
-    """What a prior knows of the frame before."""
-
-    UNKNOWN = 0
-    SEEN = 1
-    """Its symbols are features."""
-    GATED = 2
-    """So are neighbours' changes since then, and a share of it is in every mean."""
 
 
 @dataclass(frozen=True)
@@ -241,7 +231,7 @@ class PriorNet(nn.Module):
         total = torch.zeros(len(symbols), device=symbols.device)
         for step in coding_steps(*symbols.shape[2:]):
             cell, near = _indices(step)
-            prediction = self._prediction(around, cell, near, cells)
+            prediction = self._prediction(around, cell, near, cells, before)
             sizes = [magnitudes[:, each] for each in near.unbind(1)]
             signs = signed[:, near]
             own_sizes, own_signs = magnitudes[:, cell], signs_of_all[:, cell]
@@ -295,12 +285,16 @@ class PriorNet(nn.Module):
     def _level(self, level: int) -> Tensor:
         return _ONE * F.one_hot(torch.tensor(level), _LEVELS).float().to(self._waves.device)
 
-    def _prediction(self, around: Tensor, cell: Tensor, near: Tensor, cells: int) -> Tensor:
+    def _prediction(
+        self, around: Tensor, cell: Tensor, near: Tensor, cells: int, before: Tensor | None
+    ) -> Tensor:
         """What the whole brightness of each cell [N, P] is coded as a difference from."""
         if not self.shape.whole:
             return torch.zeros(len(around), len(cell), device=around.device)
         there = (near < cells).sum(dim=1)
         if not bool(there.any()):
+            if before is not None and self.shape.previous is Previous.GATED:
+                return before[:, cell, 0]
             return F.pad(around[:, cell[:-1], 0], (1, 0))
         return (around[:, near, 0].sum(dim=2) / there).floor()
 

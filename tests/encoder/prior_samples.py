@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from edgecodec.encoder.training.prior_net import Previous, PriorNet, PriorShape
+from edgecodec.encoder.training.prior_net import PriorNet, PriorShape
 from edgecodec.runtime.payloads import FrameKind
 from edgecodec.runtime.prior import Prior
+from edgecodec.runtime.prior_shape import Previous
 
 CHANNELS = 64
 

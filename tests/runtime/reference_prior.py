@@ -25,12 +25,6 @@ def steps(height: int, width: int) -> list[tuple[int, int, list[Cell]]]:
     return found
 
 
-def single_roots(shape: Cell) -> list[tuple[int, int, list[Cell]]]:
-    """The steps of a gated prior of whole brightness."""
-    (kind, level, roots), *others = steps(*shape)
-    return [(kind, level, [cell]) for cell in roots] + others
-
-
 def neighbours(kind: int, level: int, cell: Cell, shape: Cell) -> list[Cell | None]:
     """The four of a cell that is no root."""
     half = 1 << level
@@ -159,14 +153,16 @@ def decode(
             for column in range(shape[1])
         }
     gated = reader.previous == 2
-    for kind, level, cells in single_roots(shape) if gated and reader.whole else steps(*shape):
+    for kind, level, cells in steps(*shape):
         around = {
             cell: [None] * 4 if level == 4 else neighbours(kind, level, cell, shape)
             for cell in cells
         }
         predictions, inputs = {}, {}
         for cell in cells:
-            p = reader.prediction(around[cell]) if reader.whole and level < 4 else chain
+            p = reader.prediction(around[cell]) if reader.whole and level < 4 else 0
+            if gated and reader.whole and level == 4:
+                p = reader.before[cell][0]
             predictions[cell] = p
             inputs[cell] = reader.inputs(level, around[cell], p, cell)
             reader.cells[cell] = []
@@ -194,7 +190,7 @@ def decode(
                 for at in range(count):
                     number = numbers[cell, at] + found[cell][1][at]
                     if reader.whole and group == 0 and at == 0:
-                        if level == 4:
+                        if level == 4 and not gated:
                             predictions[cell] = chain
                         chain = low + (number + predictions[cell] - low) % 255
                         own.append(chain)

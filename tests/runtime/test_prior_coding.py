@@ -125,7 +125,7 @@ GOLDEN = {
     "WITH_PREVIOUS": "716869de8964bb80",
     "BOTH": "a4dffed8e4e7dcac",
     "GATED": "9fc0f432e6c2d29a",
-    "GATED_WHOLE": "429cc42b63e4711c",
+    "GATED_WHOLE": "6f5871d441b87583",
 }
 
 

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 from edgecodec.encoder.training import prior_net
-from edgecodec.encoder.training.prior_net import Previous, PriorNet, PriorShape
+from edgecodec.encoder.training.prior_net import PriorNet, PriorShape
 from edgecodec.runtime.prior import Prior
 from edgecodec.runtime.prior_coding import coding_tables, prior_bits
 from edgecodec.runtime.prior_positions import coding_steps
+from edgecodec.runtime.prior_shape import Previous
 from edgecodec.runtime.scale_tables import load_scale_tables
 from torch import Tensor, nn
 

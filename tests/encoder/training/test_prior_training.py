@@ -12,13 +12,14 @@ import torch
 from edgecodec.encoder.training import prior as prior_training
 from edgecodec.encoder.training.checkpoint import Progress
 from edgecodec.encoder.training.prior import measure, prior_shape, train
-from edgecodec.encoder.training.prior_net import Previous, PriorNet, PriorShape
+from edgecodec.encoder.training.prior_net import PriorNet, PriorShape
 from edgecodec.encoder.training.publish_prior import publish_prior
 from edgecodec.encoder.training.schedule import Deadline, Schedule
 from edgecodec.encoder.training.symbol_pack import SymbolPack
 from edgecodec.runtime.errors import ModelError
 from edgecodec.runtime.payloads import FrameKind
 from edgecodec.runtime.prior import Prior, read_prior
+from edgecodec.runtime.prior_shape import Previous
 
 SCHEDULE = Schedule(60, 5e-3, warmup_steps=5, quantized_share=0.0, block_steps=10)
 NEVER = 1e9
