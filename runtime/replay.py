@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from .container import Chunk, Reader
 from .errors import BitstreamError
 from .frames import PictureFormat, Planes
-from .payloads import Body, HybridBody, LatentBody, parse_body
+from .payloads import Body, FrameKind, HybridBody, LatentBody, parse_body
 from .scenes import SceneContext, decode_scene
 from .sessions import Network, NetworkPool, Optimization
 from .title import TitleWeights
@@ -200,12 +200,19 @@ def _replay_scene(
     return SceneReplay(
         start_frame=chunk.start_frame,
         strategy=chunk.strategy.name.lower(),
-        feeds_references=isinstance(body, LatentBody),
+        feeds_references=_feeds_references(body),
         frames=count,
         samples=samples,
         symbols=tuple(pool.heard[: _runs(body, count)]),
         pixels_sha256=state.hexdigest(),
         differences=tuple(differences),
+    )
+
+
+def _feeds_references(body: Body) -> bool:
+    """Whether frames are drawn from features of others; continued ones rest on symbols alone."""
+    return isinstance(body, LatentBody) and any(
+        packet.kind in (FrameKind.P, FrameKind.B) for packet in body.packets
     )
 
 
