@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from edgecodec.decoder import TIERS
@@ -14,11 +15,14 @@ from edgecodec.encoder.analysis import (
     analysis_names,
     build_analysis,
     load_analysis,
+    spread_brightness,
 )
 from edgecodec.encoder.analysis_weights import weights_path
-from edgecodec.runtime.latents import step_size
+from edgecodec.runtime.prior_coding import network_symbols
 from safetensors import SafetensorError
 from safetensors.torch import save_file
+
+from .prior_samples import prior_of
 
 REFERENCES = {"analysis_i": 0, "analysis_p": 1, "analysis_b": 2}
 
@@ -34,7 +38,9 @@ def test_latents_have_half_the_packed_frames_resolution(
     references = [torch.rand(2, channels, *cells) * 6 for _ in range(REFERENCES[name])]
     with torch.inference_mode():
         latent = network(torch.rand(2, 96, *cells), torch.tensor([3, 60]), *references)
-    assert latent.shape == (2, 64, cells[0] // 2, cells[1] // 2)
+    # A deep analysis gives the brightness as one, which the decoder takes as two.
+    count = TIERS[tier].latents - isinstance(network, DeepAnalysis)
+    assert latent.shape == (2, count, cells[0] // 2, cells[1] // 2)
     assert torch.isfinite(latent).all()
 
 
@@ -68,32 +74,31 @@ def test_there_is_an_analysis_for_every_kind_of_frame_and_a_step_for_every_quali
     assert QUALITIES == 64
 
 
-def test_the_second_latent_is_what_rounding_the_first_leaves() -> None:
-    torch.manual_seed(2)
-    network = DeepAnalysis().eval()
-    frame = torch.rand(1, 96, 8, 8)
-    brightness = []
-    for quality in (0, 20, 40, 63):
-        with torch.inference_mode():
-            latent = network(frame, torch.tensor([quality]))
-        step = step_size(quality)
-        coarse, rest = latent[:, :1], latent[:, 1:2]
-        assert rest.abs().max() <= REFINEMENT * step / 2 * 1.001
-        sum_of_both = REFINEMENT * (coarse / step).round() * step + rest
-        # Together they are the same at every quality, but for what draws latents to zero.
-        assert (sum_of_both - REFINEMENT * coarse).abs().max() < 0.1 * step
-        brightness.append(coarse)
-    assert all(torch.equal(each, brightness[0]) for each in brightness)
+def test_a_whole_brightness_is_spread_as_players_do() -> None:
+    random = np.random.default_rng(2)
+    symbols = random.integers(-120, 121, (5, 6, 7)).astype(np.int16)
+    spread = spread_brightness(torch.from_numpy(symbols).float()[None])[0]
+    prior = prior_of(5, whole=True)
+    assert (spread.numpy() == network_symbols(symbols, prior)).all()
+    assert (REFINEMENT * spread[0] + spread[1]).numpy() == pytest.approx(symbols[0])
+
+
+def test_gradients_pass_through_the_first_latent() -> None:
+    symbols = torch.randn(1, 3, 2, 2, requires_grad=True)
+    spread_brightness(symbols).sum().backward()
+    assert symbols.grad is not None
+    assert torch.allclose(symbols.grad[:, 0], torch.full((1, 2, 2), 1 / REFINEMENT))
+    assert torch.allclose(symbols.grad[:, 1:], torch.ones(1, 2, 2, 2))
 
 
 def test_the_quality_shapes_the_latents() -> None:
     torch.manual_seed(2)
-    network = DeepAnalysis()
+    network = DeepAnalysis(128)
     torch.nn.init.normal_(network.gains.weight, std=0.1)
     network.eval()
     frame = torch.rand(1, 96, 8, 8).repeat(2, 1, 1, 1)
     with torch.inference_mode():
         low, high = network(frame, torch.tensor([2, 60]))
         alone = network(frame[:1], torch.tensor([60]))[0]
-    assert not torch.allclose(low[2:], high[2:])
+    assert not torch.allclose(low[1:], high[1:])
     assert torch.allclose(high, alone, atol=1e-5)
