@@ -139,12 +139,18 @@ def test_a_profile_that_does_not_tell_its_decoders_is_refused() -> None:
 
 
 def test_a_tier_may_lack_networks(edge: Path) -> None:
-    """Those of edge mend bases only: strategies of latents are not judged by it."""
+    """Edge has no generators: latents are judged by the decoder that draws all their frames."""
     device = load_device("qcs6490")
     fit = playable(device, video("4k", 30), (Codec.H265,), EVERY_STRATEGY, edge)
-    assert set(fit.strategies) == set(EVERY_STRATEGY) - {StrategyId.HYBRID_SEMANTIC}
-    (note,) = fit.notes
-    assert "hybrid_semantic" in note
+    networked = {
+        StrategyId.HYBRID_SEMANTIC,
+        StrategyId.SEMANTIC_LATENT,
+        StrategyId.I_FRAME_INTERPOLATION,
+    }
+    assert set(fit.strategies) == set(EVERY_STRATEGY) - networked
+    assert len(fit.notes) == 3
+    assert sum("(iframe_decoder)" in note for note in fit.notes) == 2
+    assert sum("hybrid_semantic" in note for note in fit.notes) == 1
 
 
 def test_video_of_ten_bits_is_judged_by_what_mends_a_base(networks: Path) -> None:
