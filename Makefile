@@ -23,7 +23,7 @@ PIP := $(BIN)/pip install --disable-pip-version-check --quiet --progress-bar off
 .PHONY: demo test check clean
 
 demo: $(INSTALLED)
-	$(BIN)/python examples/demo.py
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python examples/demo.py
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest $(TESTS)
