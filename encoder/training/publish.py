@@ -15,8 +15,13 @@ from .checkpoint import Progress
 def publish(network: nn.Module, path: Path, done: Progress) -> None:
     """Write `path` (safetensors) and `path` with `.curve.json`: steps, seconds and loss points."""
     tensors = {name: value.detach().contiguous() for name, value in network.state_dict().items()}
+    write_with_curve(save(tensors), path, done)
+
+
+def write_with_curve(content: bytes, path: Path, done: Progress) -> None:
+    """Write `path`, and beside it the curve of the training that it comes from."""
     temporary = path.with_suffix(".partial")
-    temporary.write_bytes(save(tensors))
+    temporary.write_bytes(content)
     os.replace(temporary, path)
     curve = {
         "steps": done.step,

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
-import os
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +10,7 @@ import numpy as np
 from ...runtime.prior import Prior, read_prior
 from .checkpoint import Progress
 from .prior_net import PriorNet
+from .publish import write_with_curve
 
 
 def publish_prior(net: PriorNet, path: Path, done: Progress) -> Prior:
@@ -23,14 +22,5 @@ def publish_prior(net: PriorNet, path: Path, done: Progress) -> Prior:
     Prior.from_arrays(arrays)
     written = io.BytesIO()
     np.savez(written, allow_pickle=False, **arrays)
-    temporary = path.with_suffix(".partial")
-    temporary.write_bytes(written.getvalue())
-    os.replace(temporary, path)
-    curve = {
-        "steps": done.step,
-        "seconds": round(done.seconds),
-        "columns": ["step", "loss", "learning_rate"],
-        "points": done.curve,
-    }
-    path.with_suffix(".curve.json").write_text(json.dumps(curve) + "\n")
+    write_with_curve(written.getvalue(), path, done)
     return read_prior(path)
