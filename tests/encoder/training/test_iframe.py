@@ -153,6 +153,19 @@ def test_the_prior_can_learn_alone_first(picture_pack: Path, tmp_path: Path) -> 
     )
 
 
+def test_in_int8_the_decoder_learns_alone(started: Trainer, pictures: torch.Tensor) -> None:
+    started.decoder.zero_grad()
+    with int8_arithmetic(started.decoder):
+        started.decoder_loss(pictures[:2], torch.tensor([10, 50])).backward()
+    moved = {
+        name
+        for name, network in started.networks.items()
+        if any(p.grad is not None and p.grad.any() for p in network.parameters())
+    }
+    started.decoder.zero_grad()
+    assert moved == {"iframe_decoder"}
+
+
 def test_distortion_is_the_geometric_mean_of_planes() -> None:
     target = torch.full((2, 96, 4, 4), 0.5)
     output = target.clone()
