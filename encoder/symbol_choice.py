@@ -29,6 +29,8 @@ the frame that they continue: what does not move is as fine as that was, and so 
 # A frame is still where the squares of changes are less than this share of the symbols' own.
 _STILL = 0.2
 _PASSES = 2
+# Times as much: a player's work grows with the groups.
+_FEWER_GROUPS_MAY_COST = 1.002
 _STAYS_WITHIN = 0.75
 # From a frame's least brightness to its most.
 _BRIGHTNESS_RANGE = 2 * MAX_SYMBOL
@@ -83,19 +85,35 @@ def choose_symbols(
         stays = np.abs(levels - previous) < _STAYS_WITHIN
         symbols = _allowed(np.where(stays, previous, symbols), prior)
     best, least = symbols, np.inf
-    if previous is not None and prior.previous is Previous.GATED:
-        # A frame without a change takes no bits at all.
-        best, least = previous, _error(levels, previous)
+    is_gated = prior.previous is Previous.GATED and previous is not None
+    uncoded = previous if is_gated and previous is not None else np.zeros_like(symbols)
     for number in range(_PASSES + 1):
         tables, numbers = coding_tables(symbols, quality, prior, previous)
-        bits = load_scale_tables().bits[tables, np.abs(numbers)].sum(dtype=np.float64)
-        cost = _error(levels, symbols) + price * float(bits)
+        bits = load_scale_tables().bits[tables, np.abs(numbers)]
+        spent = np.square(levels - symbols) + np.float32(price) * bits
+        coded, cost = _coded_channels(spent, np.square(levels - uncoded), prior)
         if cost < least:
-            best, least = symbols, cost
+            least, best = cost, uncoded.copy()
+            best[coded] = symbols[coded]
         if number < _PASSES:
             expected = symbols - numbers
             symbols = _allowed(_chosen(levels, tables, expected, previous, price), prior)
     return best
+
+
+def _coded_channels(
+    spent: NDArray[np.floating], left: NDArray[np.floating], prior: Prior
+) -> tuple[NDArray[np.intp], float]:
+    """The channels of as many groups as are worth coding, and what the frame then costs.
+
+    `spent` [C, h, w] is what symbols cost that are coded, `left` what they cost that are not: they
+    may have another table when groups are left out of what networks see, but hardly do.
+    """
+    difference = (spent - left).sum(axis=(1, 2), dtype=np.float64)[prior.order]
+    ends = np.cumsum([0, *prior.groups])
+    costs = float(left.sum(dtype=np.float64)) + np.concatenate([[0.0], difference.cumsum()])[ends]
+    fewest = int(np.argmax(costs <= costs.min() * _FEWER_GROUPS_MAY_COST))
+    return prior.order[: ends[fewest]], float(costs[fewest])
 
 
 def _chosen(

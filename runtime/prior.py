@@ -22,12 +22,13 @@ from .prior_network import KindNetworks
 from .prior_shape import Previous, Shape
 from .prior_weights import KINDS, network_keys, read_networks
 
-PRIOR_VERSION = 1
+PRIOR_VERSION = 2
 KIND_LETTERS = "ipbc"
 """In the order of `payloads.FrameKind`: the last letters of names like `edge-i`."""
 QUALITIES = 64
 MAX_CHANNELS = 1024
 MAX_SIZES = 256
+MAX_GROUPS = 255
 LARGEST_SIZE = 63
 _PACKAGED = Path(__file__).parent / "priors"
 _CONFIG = ("version", "channels", "whole", "signed", "previous")
@@ -132,6 +133,7 @@ def _checked(arrays: Arrays) -> Prior:
         groups.min(initial=1) > 0 and int(groups.astype(np.int64).sum()) == channels,
         f"groups of {groups.tolist()} are not {channels} channels",
     )
+    _require(len(groups) <= MAX_GROUPS, f"{len(groups)} groups, at most {MAX_GROUPS} are allowed")
     _require(
         means.shape == groups.shape and set(means.tolist()) <= {0, 1},
         f"means {means.tolist()} are not a 0 or 1 for each of {len(groups)} groups",

@@ -1,14 +1,16 @@
 """Coding of a frame's symbols under a prior: tables come from what was decoded before.
 
-Cells are coded step by step, in each the channels group by group (`prior_positions`). A prior's
-networks give each symbol of a group its table, in exact integers, so that all devices agree; a
-group's symbols are then coded sorted by table, all of a frame under one range coder, with a CRC
-over everything decoded.
+Cells are coded step by step, in each the channels group by group (`prior_positions`), as many
+groups as the frame needs: other channels are as in the frame before, or 0. A prior's networks give
+each symbol of a group its table, in exact integers, so that all devices agree; a group's symbols
+are then coded sorted by table, all of a frame under one range coder, with a CRC over everything
+decoded.
 """
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from typing import Any
 from zlib import crc32
 
@@ -20,12 +22,13 @@ from .fields import Limits
 from .prior import Prior
 from .prior_batches import VALUES, Batch, Known, coded_numbers, coded_rows, wrapped
 from .prior_features import Symbols
+from .prior_part import first_groups, groups_needed, part_of
 from .prior_positions import coding_steps
 from .quick_runs import QuickRunDecoder
 from .range_coder import RunDecoder, encode_runs
 from .scale_tables import MAX_SYMBOL, TABLES, load_scale_tables
 
-_HEADER = struct.Struct("<Ih")
+_HEADER = struct.Struct("<IhB")
 _WORD_BYTES = 4
 _HIGHEST_LOW = 2**15 - VALUES
 _LEVELS_PER_COARSE = 4
@@ -44,16 +47,26 @@ def encode_with_prior(
     """
     _check_symbols(symbols, prior)
     _check_previous(previous, symbols.shape, prior)
-    if _is_expected(symbols, prior, previous):
+    groups = groups_needed(symbols, _expected(symbols.shape, prior, previous), prior)
+    if not groups:
         return b""
     low = min(int(symbols[0].min()), _HIGHEST_LOW) if prior.whole else 0
-    known = Known(coded_rows(symbols, prior))
     coded: list[tuple[int, NDArray[Any]]] = []
-    for tables, numbers in coded_numbers(known, symbols.shape[1:], quality, prior, previous):
+    for tables, numbers in _of_groups(symbols, quality, prior, previous, groups):
         order, runs = _coding_order(tables)
         ordered = numbers.ravel()[order]
         coded += [(table, ordered[start : start + count]) for table, start, count in runs]
-    return _HEADER.pack(_checksum(symbols), low) + encode_runs(coded)
+    return _HEADER.pack(_checksum(symbols), low, groups) + encode_runs(coded)
+
+
+def _of_groups(
+    symbols: Symbols, quality: int, prior: Prior, previous: Symbols | None, groups: int
+) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int16]]]:
+    """`coded_numbers` of known symbols, of so many groups."""
+    part = first_groups(prior, groups)
+    known = Known(coded_rows(part_of(symbols, prior, part), part))
+    before = None if previous is None else part_of(previous, prior, part)
+    return coded_numbers(known, symbols.shape[1:], quality, part, before)
 
 
 def decode_with_prior(
@@ -78,15 +91,21 @@ def decode_with_prior(
     if not data:
         return _expected((prior.channels, height, width), prior, previous)
     if len(data) < _HEADER.size or (len(data) - _HEADER.size) % _WORD_BYTES:
-        raise BitstreamError(f"{len(data)} bytes of latents, 6 and a multiple of 4 are wanted")
-    checksum, low = _HEADER.unpack_from(data)
+        raise BitstreamError(f"{len(data)} bytes of latents, 7 and a multiple of 4 are wanted")
+    checksum, low, groups = _HEADER.unpack_from(data)
     if low > _HIGHEST_LOW or (low and not prior.whole):
         raise BitstreamError(f"latents are damaged: a lowest brightness of {low}")
-    coded = _Coded(QuickRunDecoder(data[_HEADER.size :], "latents"), low, prior, shape)
-    for _ in coded_numbers(coded, shape, quality, prior, previous):
+    if not 0 < groups <= len(prior.groups):
+        raise BitstreamError(
+            f"latents are damaged: {groups} coded groups, the prior has {len(prior.groups)}"
+        )
+    part = first_groups(prior, groups)
+    before = None if previous is None else part_of(previous, prior, part)
+    coded = _Coded(QuickRunDecoder(data[_HEADER.size :], "latents"), low, part, shape)
+    for _ in coded_numbers(coded, shape, quality, part, before):
         pass
-    symbols = np.empty((prior.channels, height, width), np.int16)
-    symbols.reshape(prior.channels, -1)[prior.order] = coded.rows.T
+    symbols = _expected((prior.channels, height, width), prior, previous)
+    symbols.reshape(prior.channels, -1)[prior.order[: part.channels]] = coded.rows.T
     if _checksum(symbols) != checksum:
         raise BitstreamError("decoded latents do not match their checksum, the bytes are damaged")
     return symbols
@@ -99,13 +118,13 @@ def prior_bits(symbols: Symbols, quality: int, prior: Prior, previous: Symbols |
     """
     _check_symbols(symbols, prior)
     _check_previous(previous, symbols.shape, prior)
-    if _is_expected(symbols, prior, previous):
+    groups = groups_needed(symbols, _expected(symbols.shape, prior, previous), prior)
+    if not groups:
         return 0.0
     bits = load_scale_tables().bits
-    known = Known(coded_rows(symbols, prior))
     return 8.0 * _HEADER.size + sum(
         float(bits[tables, np.abs(numbers)].sum(dtype=np.float64))
-        for tables, numbers in coded_numbers(known, symbols.shape[1:], quality, prior, previous)
+        for tables, numbers in _of_groups(symbols, quality, prior, previous, groups)
     )
 
 
@@ -113,13 +132,12 @@ def coding_tables(
     symbols: Symbols, quality: int, prior: Prior, previous: Symbols | None
 ) -> tuple[NDArray[np.uint8], NDArray[np.int16]]:
     """The table of each symbol [channels, h, w], and the number that is coded under it in its
-    place. Raises ValueError like `encode_with_prior`."""
+    place, if all groups are coded. Raises ValueError like `encode_with_prior`."""
     _check_symbols(symbols, prior)
     _check_previous(previous, symbols.shape, prior)
-    known = Known(coded_rows(symbols, prior))
     tables, numbers = np.empty(symbols.shape, np.uint8), np.empty(symbols.shape, np.int16)
     flat_tables, flat_numbers = (each.reshape(prior.channels, -1) for each in (tables, numbers))
-    made = coded_numbers(known, symbols.shape[1:], quality, prior, previous)
+    made = _of_groups(symbols, quality, prior, previous, len(prior.groups))
     for step in coding_steps(*symbols.shape[1:]):
         first = 0
         for count in prior.groups:
@@ -210,14 +228,10 @@ def _largest(symbols: Symbols) -> int:
 
 
 def _expected(shape: tuple[int, ...], prior: Prior, previous: Symbols | None) -> Symbols:
-    """What a frame without bytes is."""
+    """What is not coded is like this."""
     if prior.shape.is_gated and previous is not None:
         return previous.copy()
     return np.zeros(shape, np.int16)
-
-
-def _is_expected(symbols: Symbols, prior: Prior, previous: Symbols | None) -> bool:
-    return np.array_equal(symbols, _expected(symbols.shape, prior, previous))
 
 
 def _checksum(symbols: Symbols) -> int:

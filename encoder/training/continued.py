@@ -72,10 +72,18 @@ def train(
         frames = frames[:, : int(random.integers(2, frames.shape[1] + 1))]
         quality = spread_qualities(random, batch)
         *_, before, now = coded(analysis, frames, quality)
-        return torch.log(net.bits(now, quality, before) + _FLOOR_BITS).mean()
+        groups = _groups(net, random)
+        return torch.log(net.bits(now, quality, before, groups=groups) + _FLOOR_BITS).mean()
 
     job = Job({"prior_c": net}, (), optimizer, max_norm=1.0)
     return run(job, loss_at, checkpoint, schedule, deadline, seed)
+
+
+def _groups(net: PriorNet, random: np.random.Generator) -> int:
+    """How many are coded. At low rates encoders leave out the last, or all but the first two."""
+    everything = len(net.shape.groups)
+    fewest = min(2, everything)
+    return everything if random.random() < 0.5 else int(random.integers(fewest, everything + 1))
 
 
 def main() -> None:

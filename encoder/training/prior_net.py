@@ -22,7 +22,7 @@ from ...runtime.prior_positions import Step, coding_steps
 from ...runtime.prior_shape import Previous
 from .rate import laplace_bits, round_straight_through
 
-_VERSION = 1
+_VERSION = 2
 _LEVELS = 5
 _ONE = 32
 # Integer units of real ones: of inputs, weights, and activations.
@@ -182,13 +182,13 @@ class PriorNet(nn.Module):
             )
         )
         with torch.no_grad():
-            for name, layer in net._layers():
+            for name, layer in net.layers():
                 weight, bias = (torch.from_numpy(arrays[f"{each}{name}"]) for each in "wb")
                 layer.weight.copy_(weight.float() / _WEIGHT_UNIT)
                 layer.bias.copy_(bias.float() / layer.unit)
         return net
 
-    def _layers(self) -> Iterator[tuple[str, _IntegerLinear]]:
+    def layers(self) -> Iterator[tuple[str, _IntegerLinear]]:
         """Every layer with the end of its arrays' names."""
         for kind, nets in enumerate(self.nets):
             assert isinstance(nets, nn.ModuleList)
@@ -204,26 +204,31 @@ class PriorNet(nn.Module):
         quality: Tensor,
         previous: Tensor | None = None,
         noisy: Tensor | None = None,
+        groups: int | None = None,
     ) -> Tensor:
         """Bits of each sample of whole-numbered `symbols` [N, C, h, w] at qualities [N].
 
         `previous` [N, C, h, w] is as `symbols`. Gradients go to the nets alone. With `noisy`, the
         same before rounding and with noise of -1/2 to 1/2 in its place, they go there too, as if
         it were what is coded: so they are not zero where symbols are. What a symbol changes in
-        its neighbours' bits has none.
+        its neighbours' bits has none. `groups` are how many of them are coded, all if None: the
+        other channels have no bits, and nothing sees them.
         """
         shape = self.shape
+        coded = sum(shape.groups[:groups])
         order = list(shape.order) or slice(None)
         seen = symbols.detach()[:, order].flatten(2).transpose(1, 2)
         cells = seen.shape[1]
         # One cell more, of zeros, for neighbours that are missing.
         around = F.pad(seen, (0, 0, 0, 1))
+        around[..., coded:] = 0
         magnitudes, signs_of_all = self._features(around)
         signed = signs_of_all[..., : shape.signed]
         values = None if noisy is None else noisy[:, order].flatten(2).transpose(1, 2)
         before = None
         if previous is not None:
             before = F.pad(previous[:, order].flatten(2).transpose(1, 2), (0, 0, 0, 1))
+            before[..., coded:] = 0
         changes = None
         if before is not None and shape.previous is Previous.GATED:
             changes, _ = self._features(around - before)
@@ -264,7 +269,7 @@ class PriorNet(nn.Module):
             nets = self.nets[step.kind]
             assert isinstance(nets, nn.ModuleList)
             first = 0
-            for net, channels in zip(nets, shape.groups, strict=True):
+            for net, channels in list(zip(nets, shape.groups, strict=True))[:groups]:
                 here = slice(first, first + channels)
                 was = None
                 if changes is not None and before is not None:
@@ -325,7 +330,7 @@ class PriorNet(nn.Module):
             "sizes": magnitude_sizes(),
             "waves": quality_waves(),
         }
-        for name, layer in self._layers():
+        for name, layer in self.layers():
             weight, bias = (each.detach().cpu().numpy() for each in layer.integers())
             made[f"w{name}"] = weight.astype(np.int8)
             made[f"b{name}"] = bias.astype(np.int32)

@@ -111,6 +111,20 @@ def test_what_hardly_moves_stays_and_takes_nothing(prior: Prior) -> None:
     assert encode_with_prior(chosen, QUALITY, prior, previous) == b""
 
 
+@pytest.mark.parametrize("prior", [WHOLE, WHOLE_GATED], ids=["alone", "continued"])
+def test_groups_that_are_not_worth_their_bits_are_not_coded(prior: Prior) -> None:
+    levels, previous = levels_of(prior), previous_of(prior)
+    last = prior.order[-prior.groups[-1] :]
+    expected = np.zeros_like(levels) if previous is None else previous.astype(np.float32)
+    levels[last] = expected[last]
+    levels[last[0], 2, 3] += 1.0
+    sizes = []
+    for price in (0.0, 0.2):
+        chosen = choose_symbols(levels, QUALITY, prior, previous, price=price)
+        sizes.append(encode_with_prior(chosen, QUALITY, prior, previous)[6])
+    assert sizes == [len(prior.groups), len(prior.groups) - 1]
+
+
 def test_errors_do_not_stay_in_a_chain_of_frames() -> None:
     """Latents drift to and fro by up to two steps: symbols follow them as well the fourth time."""
     levels = levels_of(WHOLE_GATED)

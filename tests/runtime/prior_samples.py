@@ -51,7 +51,7 @@ def prior_arrays(seed: int, design: Design) -> Arrays:
     order = random.permutation(channels)
     if design.whole:
         order = np.concatenate([[0], order[order > 0]])
-    config = (1, channels, design.whole, signed, design.previous)
+    config = (2, channels, design.whole, signed, design.previous)
     arrays: Arrays = {
         "config": np.array(config, np.int32),
         "groups": np.array(design.groups, np.int32),

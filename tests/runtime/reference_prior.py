@@ -56,6 +56,13 @@ class Reader:
         self.cells: dict[Cell, list[int]] = {}
         self.before: dict[Cell, list[int]] = {}
 
+    def leave_out(self, coded: int) -> dict[Cell, list[int]]:
+        """Count channels that are not coded as 0; what they are in the end, if not 0."""
+        rest = {cell: known[coded:] for cell, known in self.before.items()}
+        for known in self.before.values():
+            known[coded:] = [0] * len(known[coded:])
+        return rest if self.previous == 2 else {}
+
     def size(self, number: int) -> int:
         sizes: list[int] = self.arrays["sizes"]
         return sizes[min(abs(number), len(sizes) - 1)]
@@ -143,7 +150,8 @@ def decode(
     reader = Reader(arrays, shape, quality)
     order = reader.arrays["order"]
     low = int.from_bytes(data[4:6], "little", signed=True)
-    words = [int.from_bytes(data[at : at + 4], "little") for at in range(6, len(data), 4)]
+    coded_groups = data[6]
+    words = [int.from_bytes(data[at : at + 4], "little") for at in range(7, len(data), 4)]
     coder = RangeDecoder(words)
     chain = 0
     if previous is not None:
@@ -152,6 +160,8 @@ def decode(
             for row in range(shape[0])
             for column in range(shape[1])
         }
+    coded = sum(reader.arrays["groups"][:coded_groups])
+    rest = reader.leave_out(coded)
     gated = reader.previous == 2
     for kind, level, cells in steps(*shape):
         around = {
@@ -165,9 +175,9 @@ def decode(
                 p = reader.before[cell][0]
             predictions[cell] = p
             inputs[cell] = reader.inputs(level, around[cell], p, cell)
-            reader.cells[cell] = []
+            reader.cells[cell] = [0] * reader.channels
         first = 0
-        for group, count in enumerate(reader.arrays["groups"]):
+        for group, count in enumerate(reader.arrays["groups"][:coded_groups]):
             here = slice(first, first + count)
             first += count
             found = {
@@ -196,7 +206,7 @@ def decode(
                         own.append(chain)
                     else:
                         own.append(wrapped(number))
-                reader.cells[cell] += own
+                reader.cells[cell][here] = own
                 if reader.whole and group == 0:
                     own[0] -= predictions[cell]
                 inputs[cell] += [reader.signed_size(number) for number in own]
@@ -205,8 +215,9 @@ def decode(
                     changes = zip(reader.cells[cell][here], reader.before[cell][here], strict=True)
                     inputs[cell] += [reader.size(number - was) for number, was in changes]
     symbols = np.zeros((reader.channels, *shape), "<i2")
-    for (row, column), coded in reader.cells.items():
-        for channel, number in zip(order, coded, strict=True):
+    for (row, column), known in reader.cells.items():
+        known[coded:] = rest.get((row, column), known[coded:])
+        for channel, number in zip(order, known, strict=True):
             symbols[channel, row, column] = number
     assert crc32(symbols.tobytes()) == int.from_bytes(data[:4], "little")
     return symbols

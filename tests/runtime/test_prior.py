@@ -68,7 +68,7 @@ WRONG: dict[str, tuple[Design, Change, str]] = {
     "a stranger": (PLAIN, lambda a: a.update(extra=a["sizes"]), "extra"),
     "short config": (PLAIN, lambda a: a.update(config=a["config"][:4]), "config"),
     "wide config": (PLAIN, lambda a: a.update(config=a["config"].astype(np.int64)), "config"),
-    "version": (PLAIN, lambda a: a["config"].__setitem__(0, 2), "version 2.*update"),
+    "version": (PLAIN, lambda a: a["config"].__setitem__(0, 3), "version 3.*update"),
     "no channels": (PLAIN, lambda a: a["config"].__setitem__(1, 0), "channels"),
     "negative channels": (PLAIN, lambda a: a["config"].__setitem__(1, -(2**31)), "channels"),
     "channels beyond groups": (PLAIN, lambda a: a["config"].__setitem__(1, 6), "6 channels"),

@@ -11,6 +11,7 @@ from edgecodec.encoder.training import prior_net
 from edgecodec.encoder.training.prior_net import PriorNet, PriorShape
 from edgecodec.runtime.prior import Prior
 from edgecodec.runtime.prior_coding import coding_tables, prior_bits
+from edgecodec.runtime.prior_part import first_groups, part_of
 from edgecodec.runtime.prior_positions import coding_steps
 from edgecodec.runtime.prior_shape import Previous
 from edgecodec.runtime.scale_tables import load_scale_tables
@@ -57,6 +58,8 @@ def trained_tables(
     quality: int,
     before: Symbols | None,
     monkeypatch: pytest.MonkeyPatch,
+    *,
+    groups: int | None = None,
 ) -> tuple[Symbols, Symbols]:
     """What training takes as each symbol's table and number, [channels, h, w]."""
     found: list[tuple[Tensor, Tensor]] = []
@@ -71,13 +74,14 @@ def trained_tables(
         torch.from_numpy(symbols[None]).float(),
         torch.tensor([quality]),
         None if before is None else torch.from_numpy(before[None]).float(),
+        groups=groups,
     )
-    tables, numbers = (np.empty((CHANNELS, CELLS[0] * CELLS[1]), int) for _ in range(2))
+    tables, numbers = (np.zeros((CHANNELS, CELLS[0] * CELLS[1]), int) for _ in range(2))
     made = iter(found)
     order = np.array(net.shape.order)
     for step in coding_steps(*CELLS):
         first = 0
-        for count in net.shape.groups:
+        for count in net.shape.groups[:groups]:
             place = np.ix_(order[first : first + count], step.cells)
             for target, each in zip((numbers, tables), next(made), strict=True):
                 target[place] = each.numpy().T
@@ -105,6 +109,24 @@ def test_players_compute_the_tables_of_training(
     assert (numbers != symbols).mean() > 0.2
     bits = load_scale_tables().bits[tables, np.abs(numbers)].sum()
     assert prior_bits(symbols, quality, prior, known) == pytest.approx(bits, abs=100)
+
+
+@pytest.mark.parametrize("previous", Previous)
+@pytest.mark.parametrize("groups", [1, 2])
+def test_players_compute_the_same_with_fewer_groups(
+    previous: Previous, groups: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net = random_net(True, previous)
+    symbols, before = random_symbols(True, 7)
+    known = before if previous else None
+    prior = Prior.from_arrays(net.arrays())
+    tables, numbers = trained_tables(net, symbols, 41, known, monkeypatch, groups=groups)
+    part = first_groups(prior, groups)
+    part_known = None if known is None else part_of(known, prior, part)
+    wanted = coding_tables(part_of(symbols, prior, part), 41, part, part_known)
+    np.testing.assert_array_equal(part_of(tables, prior, part), wanted[0])
+    np.testing.assert_array_equal(part_of(numbers, prior, part), wanted[1])
+    assert len(np.unique(wanted[0])) > 10
 
 
 def test_gates_let_through_what_was_there(monkeypatch: pytest.MonkeyPatch) -> None:
