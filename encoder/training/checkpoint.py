@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ...runtime.errors import ModelError
 
@@ -47,8 +49,21 @@ def load_checkpoint(
     Networks that the checkpoint lacks keep their weights: a later stage may add some. Raises
     ModelError for a file that is no checkpoint, or one of other networks.
     """
+    with _naming(path):
+        return _restore(_read(path), networks, optimizer)
+
+
+def read_weights(path: Path) -> dict[str, dict[str, Tensor]]:
+    """The weights in a checkpoint, by network and name. Raises ModelError like
+    `load_checkpoint`."""
+    with _naming(path):
+        return {name: dict(weights) for name, weights in _read(path)["networks"].items()}
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
     try:
-        return _restore(path, networks, optimizer)
+        yield
     except (UnpicklingError, EOFError, RuntimeError, LookupError, TypeError, ValueError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise ModelError(
@@ -57,10 +72,16 @@ def load_checkpoint(
         ) from error
 
 
-def _restore(
-    path: Path, networks: dict[str, nn.Module], optimizer: torch.optim.Optimizer | None
-) -> Progress:
+def _read(path: Path) -> dict[str, Any]:
     state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    return state
+
+
+def _restore(
+    state: dict[str, Any],
+    networks: dict[str, nn.Module],
+    optimizer: torch.optim.Optimizer | None,
+) -> Progress:
     fits = True
     for name, module in networks.items():
         if name in state["networks"]:

@@ -3,9 +3,9 @@
     python -m edgecodec.encoder.training.iframe --pack PACK --checkpoint RUN.pt --tier edge
 
 Resumable and time-limited like `training.enhancer`. It begins as a linear transform
-(`linear_start`). The last steps may be in INT8 arithmetic (--int8-share): in them the decoder
-learns alone, so that latents and what codes them stay as they are. --publish writes the two weight
-files and the prior.
+(`linear_start`), or with --start where another run ended (`grow`). The last steps may be in INT8
+arithmetic (--int8-share): in them the decoder learns alone, so that latents and what codes them
+stay as they are. --publish writes the two weight files and the prior.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from ...runtime.latents import step_size
 from ...runtime.prior_shape import Previous
 from ..analysis import QUALITIES, DeepAnalysis, build_analysis, spread_brightness
 from .checkpoint import Progress
+from .grow import grow
 from .linear_start import start
 from .loop import Job, command, run
 from .packs import PicturePack
@@ -44,6 +45,7 @@ _MOST_SYMBOL = 127
 # Of the whole brightness.
 _MOST_BRIGHTNESS = 4 * 127
 _START_PICTURES = 2000
+_FULL_RANGE_SHARE = 0.3
 # Of a prior: channels coded before the others, and the nets' width.
 _FIRST_GROUPS = (4, 12, 32)
 _PRIOR_WIDTH = 128
@@ -63,12 +65,14 @@ class Recipe:
 
     `cells` is the side of crops in cells of 8 pixels, an even number; what a prior learns needs
     large ones. `prior_steps` are the first steps, in which it learns alone. `int8_share` is of the
-    steps, the last ones.
+    steps, the last ones. `start` is a checkpoint of another run, of a tier with as many latents or
+    fewer, whose networks this one begins with.
     """
 
     cells: int = 32
     prior_steps: int = 0
     int8_share: float = 0.0
+    start: Path | None = None
 
 
 def price_of_bits(quality: Tensor) -> Tensor:
@@ -170,6 +174,16 @@ def whole_symbols(levels: Tensor) -> Tensor:
     return torch.cat((brightness, rounded[:, 1:].clamp(-_MOST_SYMBOL, _MOST_SYMBOL)), dim=1)
 
 
+def some_in_full_range(frames: Tensor, random: np.random.Generator) -> Tensor:
+    """Frames [N, 96, P, P] in [0, 1], of which some get the whole range of pixels for that of
+    video. Hardly any picture has black and white beside each other otherwise, as screens do."""
+    stretched = torch.from_numpy(random.random(len(frames)) < _FULL_RANGE_SHARE)
+    luma = (frames[:, :64] - 16 / 255) * (255 / 219)
+    chroma = (frames[:, 64:] - 128 / 255) * (255 / 224) + 128 / 255
+    full = torch.cat((luma, chroma), dim=1).clamp(0, 1)
+    return torch.where(stretched[:, None, None, None], full, frames)
+
+
 def _pixels(frame: Tensor) -> int:
     """Luma pixels of a packed frame."""
     return frame.shape[2] * frame.shape[3] * 64
@@ -197,7 +211,10 @@ def train(
     if not checkpoint.exists():
         random = np.random.default_rng(seed)
         pictures = pack.batch(random, min(len(pack), _START_PICTURES), recipe.cells)
-        start(trainer.decoder, trainer.analysis, pictures)
+        if recipe.start is None:
+            start(trainer.decoder, trainer.analysis, pictures)
+        else:
+            grow(trainer.decoder, trainer.analysis, trainer.prior, recipe.start, pictures)
     groups: dict[float, list[nn.Parameter]] = {}
     for name, network in trainer.networks.items():
         for key, parameter in network.named_parameters():
@@ -211,7 +228,7 @@ def train(
     )
 
     def loss_at(random: np.random.Generator, step: int) -> Tensor:
-        frame = pack.batch(random, batch, recipe.cells)
+        frame = some_in_full_range(pack.batch(random, batch, recipe.cells), random)
         quality = spread_qualities(random, batch)
         if step < recipe.prior_steps:
             return trainer.prior_loss(frame, quality)
@@ -232,6 +249,7 @@ def main() -> None:
     parser.add_argument("--cells", type=int, default=Recipe.cells, help="side of crops / 8 pixels")
     parser.add_argument("--prior-steps", type=int, default=Recipe.prior_steps)
     parser.add_argument("--int8-share", type=float, default=Recipe.int8_share)
+    parser.add_argument("--start", type=Path, help="checkpoint whose networks it begins with")
     parser.add_argument(
         "--publish",
         type=Path,
@@ -242,7 +260,7 @@ def main() -> None:
     asked = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(asked.threads)
-    recipe = Recipe(asked.cells, asked.prior_steps, asked.int8_share)
+    recipe = Recipe(asked.cells, asked.prior_steps, asked.int8_share, asked.start)
     trainer, done = train(
         PicturePack(*asked.pack),
         asked.checkpoint,

@@ -19,17 +19,20 @@ from ...runtime.latents import step_size
 from ..analysis import QUALITIES, DeepAnalysis, spread_brightness
 
 # Two samples of chroma have the error of one of luma, for they have half of it.
-_CHROMA = 2.0**0.5
-_LUMA_SAMPLES = 256
+CHROMA = 2.0**0.5
+LUMA_SAMPLES = 256
 # Grey levels of an orthonormal coefficient in one unit of a latent: the quantiser's steps are then
 # near to what is best at every quality's price.
-_UNIT = 30.0
-# One feature's full range is half of the pixels' one.
-_GAIN = 12.0
+LATENT_UNIT = 30.0
+# One feature's full range is five eighths of the pixels' one. Half would do for differences from
+# grey, but these are from the mean of pictures: there would be no black, or no white.
+FEATURE_GAIN = 9.6
 # Features for each part of the first latents, whose weights are large: they share their scales
 # with all the others.
 _COPIES = (8, 2, 2, 2, 2)
-_LEVELS = 2
+# A feature of one unit of a latent: whole steps of it for a step of the latent's port, or it would
+# round what that holds exactly.
+FEATURE_SIZE = 2 * RELU6_SCALE / LATENT_SCALE
 _UNUSED_SIZE = 0.1
 # Pictures that are coded at one quality to fit the inverse, and from one such quality to the next.
 _AT_ONCE, _STRIDE = 50, 11
@@ -45,7 +48,7 @@ def start(decoder: IFrameDecoder, analysis: DeepAnalysis, pictures: Tensor) -> N
     """
     mean, basis, weight = _transform(pictures, analysis.transform.out_channels)
     with torch.no_grad():
-        forward = (basis * weight[:, None]).T * (255.0 / _UNIT)
+        forward = (basis * weight[:, None]).T * (255.0 / LATENT_UNIT)
         transform = analysis.transform
         assert transform.bias is not None
         transform.weight.zero_()
@@ -80,8 +83,8 @@ def _transform(pictures: Tensor, channels: int) -> tuple[Tensor, Tensor, Tensor]
     """Mean [384] of blocks, basis [384, 63] of weighted ones, weights [384]."""
     blocks = nn.functional.pixel_unshuffle(pictures, 2)
     flat = blocks.permute(0, 2, 3, 1).flatten(0, 2)
-    luma = torch.arange(flat.shape[1]) < _LUMA_SAMPLES
-    weight = torch.where(luma, 1.0, _CHROMA)
+    luma = torch.arange(flat.shape[1]) < LUMA_SAMPLES
+    weight = torch.where(luma, 1.0, CHROMA)
     mean = flat.mean(dim=0)
     spread = (flat - mean) * weight
     _, vectors = torch.linalg.eigh(spread.T @ spread / len(flat))
@@ -101,25 +104,24 @@ def _start_decoder(decoder: IFrameDecoder, mean: Tensor, back: Tensor) -> None:
     assert head.bias is not None
     copies = _copies(expand.in_channels)
     carried = [latent for latent, count in enumerate(copies) for _ in range(count)]
-    # Whole steps of a feature, or it would round what a latent's port holds exactly.
-    size = _LEVELS * RELU6_SCALE / LATENT_SCALE
+    size = FEATURE_SIZE
     expand.weight[2 * len(carried) :] *= _UNUSED_SIZE
     expand.weight[: 2 * len(carried)] = 0.0
     spread.weight.zero_()
     channels = len(back)
     for at, latent in enumerate(carried):
-        pixels = _GAIN * back[:, latent] / (size * copies[latent])
+        pixels = FEATURE_GAIN * back[:, latent] / (size * copies[latent])
         for feature, sign in ((2 * at, 1.0), (2 * at + 1, -1.0)):
             expand.weight[feature, latent, 1, 1] = sign * size
             spread.weight[:channels, feature] = sign * pixels
             spread.weight[channels:, feature] = -sign * pixels
-    spread.bias[:channels] = _GAIN * (mean - 0.5)
-    spread.bias[channels:] = -_GAIN * (mean - 0.5)
+    spread.bias[:channels] = FEATURE_GAIN * (mean - 0.5)
+    spread.bias[channels:] = -FEATURE_GAIN * (mean - 0.5)
     head.weight.zero_()
     shown = len(head.weight)
     for channel in range(shown):
-        head.weight[channel, channel] = 1 / _GAIN
-        head.weight[channel, shown + channel] = -1 / _GAIN
+        head.weight[channel, channel] = 1 / FEATURE_GAIN
+        head.weight[channel, shown + channel] = -1 / FEATURE_GAIN
     head.bias.fill_(0.5)
 
 

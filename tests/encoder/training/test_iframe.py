@@ -18,6 +18,7 @@ from edgecodec.encoder.training.iframe import (
     Trainer,
     distortion,
     price_of_bits,
+    some_in_full_range,
     spread_qualities,
 )
 from edgecodec.encoder.training.linear_start import start
@@ -212,3 +213,16 @@ def test_the_command_trains_and_publishes(
     assert isinstance(made, DeepAnalysis)
     assert read_prior(priors / "edge-i.npz").whole
     assert type(build("iframe_decoder", "edge")) is type(loaded.module)
+
+
+def test_some_pictures_get_the_whole_range() -> None:
+    frames = torch.full((400, 96, 2, 2), 128 / 255)
+    frames[:, 0], frames[:, 1] = 16 / 255, 235 / 255
+    made = some_in_full_range(frames, np.random.default_rng(1))
+    stretched = made[:, 0, 0, 0] < 1e-6
+    assert 80 < int(stretched.sum()) < 160
+    assert torch.equal(made[~stretched], frames[~stretched])
+    assert torch.allclose(made[stretched, 1], torch.ones(()))
+    assert torch.allclose(made[:, 64:], frames[:, 64:])
+    assert made.min() >= 0
+    assert made.max() <= 1
