@@ -49,19 +49,20 @@ def load_checkpoint(
     Networks that the checkpoint lacks keep their weights: a later stage may add some. Raises
     ModelError for a file that is no checkpoint, or one of other networks.
     """
-    with _naming(path):
+    with naming(path):
         return _restore(_read(path), networks, optimizer)
 
 
 def read_weights(path: Path) -> dict[str, dict[str, Tensor]]:
     """The weights in a checkpoint, by network and name. Raises ModelError like
     `load_checkpoint`."""
-    with _naming(path):
+    with naming(path):
         return {name: dict(weights) for name, weights in _read(path)["networks"].items()}
 
 
 @contextmanager
-def _naming(path: Path) -> Iterator[None]:
+def naming(path: Path) -> Iterator[None]:
+    """Turn what comes of reading any file but the checkpoint wanted into a ModelError."""
     try:
         yield
     except (UnpicklingError, EOFError, RuntimeError, LookupError, TypeError, ValueError) as error:

@@ -23,6 +23,7 @@ from ...runtime.prior_shape import Previous
 from ..analysis import QUALITIES, load_analysis
 from ..analysis_weights import weights_path
 from .checkpoint import Progress
+from .grow import grow_prior_from
 from .iframe import iframe_prior, spread_qualities, whole_symbols
 from .loop import Job, command, run
 from .packs import SequencePack
@@ -92,6 +93,7 @@ def main() -> None:
     parser.add_argument("--pack", type=Path, required=True)
     parser.add_argument("--analysis", type=Path, help="weights; the installed ones by default")
     parser.add_argument("--publish", type=Path, help="the .npz file that players read")
+    parser.add_argument("--start", type=Path, help="checkpoint whose prior it begins with")
     asked = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(asked.threads)
@@ -100,6 +102,8 @@ def main() -> None:
     analysis = load_analysis(name, asked.tier, asked.analysis or weights_path(name, asked.tier))
     analysis.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     net = PriorNet(replace(iframe_prior(asked.tier), previous=Previous.GATED))
+    if asked.start is not None and not asked.checkpoint.exists():
+        grow_prior_from(net, "prior_c", asked.start)
     done = train(
         SequencePack(asked.pack),
         analysis,

@@ -17,8 +17,9 @@ from torch.nn import functional as F
 
 from ...decoder import IFrameDecoder
 from ...runtime.latents import step_size
+from ...runtime.prior_shape import Previous
 from ..analysis import QUALITIES, DeepAnalysis, spread_brightness
-from .checkpoint import load_checkpoint, read_weights
+from .checkpoint import load_checkpoint, naming, read_weights
 from .linear_start import CHROMA, FEATURE_GAIN, FEATURE_SIZE, LATENT_UNIT, LUMA_SAMPLES
 from .prior_net import PriorNet, PriorShape
 
@@ -35,8 +36,9 @@ def grow(
 ) -> None:
     """Set the weights of all three to those in a checkpoint of networks with as many latents or
     fewer, and as `grow_networks` does the others. Raises ModelError for any other file."""
-    weights = read_weights(checkpoint)
-    old_decoder, old_analysis, old_prior = _of_sizes(weights, decoder, prior.shape)
+    with naming(checkpoint):
+        latents = read_weights(checkpoint)["iframe_decoder"]["up.expand.weight"]
+    old_decoder, old_analysis, old_prior = _of_sizes(latents, decoder, prior.shape)
     networks = {"iframe_decoder": old_decoder, "analysis_i": old_analysis, "prior_i": old_prior}
     load_checkpoint(checkpoint, networks, None)
     grow_networks(decoder, analysis, old_decoder, old_analysis, pictures)
@@ -44,21 +46,36 @@ def grow(
 
 
 def _of_sizes(
-    weights: dict[str, dict[str, Tensor]], decoder: IFrameDecoder, shape: PriorShape
+    expand: Tensor, decoder: IFrameDecoder, shape: PriorShape
 ) -> tuple[IFrameDecoder, DeepAnalysis, PriorNet]:
-    """Networks with as many latents as those weights have, and the rest as others have it."""
-    expand = weights["iframe_decoder"]["up.expand.weight"]
+    """Networks with as many latents as those first weights are for, the rest as others have it."""
     hidden, latents = expand.shape[:2]
-    fewer = decoder.up.expand.in_channels - latents
-    groups = (*shape.groups[:-1], shape.groups[-1] - fewer)
-    smaller = replace(shape, channels=shape.channels - fewer, groups=groups)
     channels = decoder.up.spread.out_channels // 4
     layers, short_cut = len(decoder.body), decoder.short_cut
     return (
         IFrameDecoder(latents, hidden, channels, layers, short_cut=short_cut),
         DeepAnalysis(latents),
-        PriorNet(smaller),
+        PriorNet(_with_channels(shape, latents - 1)),
     )
+
+
+def _with_channels(shape: PriorShape, channels: int) -> PriorShape:
+    """The same with another number of channels, which the last group has more or fewer."""
+    last = shape.groups[-1] + channels - shape.channels
+    return replace(shape, channels=channels, groups=(*shape.groups[:-1], last))
+
+
+def grow_prior_from(prior: PriorNet, name: str, checkpoint: Path) -> None:
+    """Set the weights of `prior` to those of network `name` in a checkpoint, which may have fewer
+    channels. Raises ModelError for any other file."""
+    with naming(checkpoint):
+        biases = f"nets.0.{len(prior.shape.groups) - 1}.layers.2.bias"
+        last = read_weights(checkpoint)[name][biases]
+    gate = prior.shape.previous is Previous.GATED
+    others = sum(prior.shape.groups[:-1])
+    old = PriorNet(_with_channels(prior.shape, others + len(last) - gate))
+    load_checkpoint(checkpoint, {name: old}, None)
+    grow_prior(prior, old)
 
 
 def grow_networks(
@@ -90,27 +107,35 @@ def grow_networks(
 
 def grow_prior(prior: PriorNet, old: PriorNet) -> None:
     """Set the weights of `prior` to those of `old`, whose channels are its first ones and whose
-    groups are its, but for the last."""
-    more = prior.shape.channels - old.shape.channels
-    layers = zip(prior.layers(), old.layers(), strict=True)
+    groups are its, but for the last, which has no means."""
+    gated = old.shape.previous is Previous.GATED
     with torch.no_grad():
-        for (name, layer), (_, learned) in layers:
+        for (name, layer), (_, learned) in zip(prior.layers(), old.layers(), strict=True):
+            rows, columns = (torch.arange(side) for side in learned.weight.shape)
             if name.startswith("1"):
-                seen = _old_inputs(old, learned.weight.shape[1], more)
+                columns = _old_inputs(old.shape, prior.shape, len(columns))
                 layer.weight.zero_()
-                layer.weight[:, seen] = learned.weight
-                layer.bias.copy_(learned.bias)
-            else:
-                layer.weight[: len(learned.weight)] = learned.weight
-                layer.bias[: len(learned.bias)] = learned.bias
+            elif name.startswith("3") and gated:
+                # The gate comes after all tables and means.
+                rows[-1] = len(layer.weight) - 1
+            layer.weight[rows[:, None], columns] = learned.weight
+            layer.bias[rows] = learned.bias
 
 
-def _old_inputs(old: PriorNet, count: int, more: int) -> Tensor:
-    """Where the first `count` inputs of a smaller prior are in one with `more` channels."""
-    channels = old.shape.channels
-    first = torch.arange(channels)
-    rest = torch.arange(2 * channels, count)
-    return torch.cat((first, first + channels + more, rest + 2 * more))
+def _old_inputs(old: PriorShape, new: PriorShape, count: int) -> Tensor:
+    """Where the first `count` inputs of a smaller prior are in one with more channels."""
+    of_channels, of_signs = (old.channels, new.channels), (4 * old.signed, 4 * new.signed)
+    parts = [of_channels, of_channels, of_signs]
+    if old.previous is Previous.GATED:
+        parts += [of_channels, of_channels]
+    if old.previous:
+        parts += [of_channels]
+    places, start = [], 0
+    for few, many in parts:
+        places.append(start + torch.arange(few))
+        start += many
+    seen = torch.cat(places)
+    return torch.cat((seen, start + torch.arange(count - len(seen))))
 
 
 def _widen(old: nn.Module, new: nn.Module) -> None:

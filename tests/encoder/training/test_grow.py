@@ -11,7 +11,12 @@ import torch
 from edgecodec.decoder import IFrameDecoder
 from edgecodec.encoder.analysis import DeepAnalysis, spread_brightness
 from edgecodec.encoder.training.checkpoint import Progress, save_checkpoint
-from edgecodec.encoder.training.grow import grow, grow_networks, grow_prior
+from edgecodec.encoder.training.grow import (
+    grow,
+    grow_networks,
+    grow_prior,
+    grow_prior_from,
+)
 from edgecodec.encoder.training.linear_start import start
 from edgecodec.encoder.training.prior_net import PriorNet, PriorShape
 from edgecodec.runtime.errors import ModelError
@@ -84,16 +89,28 @@ def random_prior(shape: PriorShape) -> PriorNet:
     return net
 
 
-def test_a_wider_prior_takes_as_many_bits_for_what_the_other_codes() -> None:
-    old, new = random_prior(SHAPE), PriorNet(WIDER)
+@pytest.mark.parametrize("previous", Previous)
+def test_a_wider_prior_takes_as_many_bits_for_what_the_other_codes(previous: Previous) -> None:
+    old, new = (replace(shape, previous=previous) for shape in (SHAPE, WIDER))
+    old, new = random_prior(old), PriorNet(new)
     grow_prior(new, old)
     symbols = torch.from_numpy(np.random.default_rng(1).integers(-3, 4, (2, FEW - 1, 9, 7))).float()
     quality = torch.tensor([3, 50])
     wider = torch.nn.functional.pad(symbols, (0, 0, 0, 0, 0, MORE - FEW))
     without = torch.nn.functional.pad(symbols[:, :10], (0, 0, 0, 0, 0, MORE - 1 - 10))
+
+    def before(x: Tensor) -> Tensor | None:
+        return x.flip(0) if previous else None
+
     few = torch.nn.functional.pad(symbols[:, :10], (0, 0, 0, 0, 0, FEW - 1 - 10))
-    assert torch.allclose(new.bits(without, quality, groups=2), old.bits(few, quality, groups=2))
-    assert bool((new.bits(wider, quality) >= old.bits(symbols, quality)).all())
+    assert torch.allclose(
+        new.bits(without, quality, before(without), groups=2),
+        old.bits(few, quality, before(few), groups=2),
+    )
+    # The new channels are zeros that have bits as well.
+    least, more = (net.bits(x, quality, before(x)) for net, x in ((old, symbols), (new, wider)))
+    assert bool((more >= least).all())
+    assert bool((more <= 2 * least).all())
 
 
 def test_a_training_goes_on_from_another_ones_checkpoint(
@@ -112,3 +129,21 @@ def test_a_training_goes_on_from_another_ones_checkpoint(
     path.write_bytes(b"no checkpoint")
     with pytest.raises(ModelError, match=r"old\.pt"):
         grow(decoder, larger, prior, path, pictures(2))
+    save_checkpoint(path, {"other": analysis}, torch.optim.SGD(analysis.parameters()), Progress())
+    with pytest.raises(ModelError, match=r"old\.pt"):
+        grow(decoder, larger, prior, path, pictures(2))
+    with pytest.raises(ModelError, match=r"old\.pt"):
+        grow_prior_from(prior, "prior_c", path)
+
+
+def test_a_prior_grows_from_a_checkpoint(tmp_path: Path) -> None:
+    gated = [replace(shape, previous=Previous.GATED) for shape in (SHAPE, WIDER)]
+    old, new = random_prior(gated[0]), PriorNet(gated[1])
+    path = tmp_path / "old.pt"
+    save_checkpoint(path, {"prior_c": old}, torch.optim.SGD(old.parameters()), Progress())
+    grow_prior_from(new, "prior_c", path)
+    wanted = PriorNet(gated[1])
+    grow_prior(wanted, old)
+    for name, weights in new.state_dict().items():
+        if "layers.2" not in name:
+            assert torch.equal(weights, wanted.state_dict()[name])
