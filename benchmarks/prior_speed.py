@@ -1,14 +1,13 @@
-"""How fast one core decodes 1080p latents that are coded with priors.
+"""How fast one core decodes the symbols of a clip's frames that are coded with priors.
 
-    OPENBLAS_NUM_THREADS=1 python benchmarks/prior_speed.py [--random 127 --hidden 128 [--gated]]
+    OPENBLAS_NUM_THREADS=1 python benchmarks/prior_speed.py CLIP --tier edge --short-side 1080
 
-Of each installed prior, at three qualities, the symbols are drawn at random from the tables that it
-gives them: they are as it expects symbols to be. With `--random`, a prior of that many channels and
-random weights takes the place of the installed ones, with three levels of activity; with `--gated`,
-it is one of continued frames. Prints JSON:
-bytes and share of symbols that are not zero; milliseconds of processor time a frame, all, in
-networks, and in the range coder (of the quickest run); and, where there are 64 channels, the same
-symbols with explicit scales.
+The clip's first frames, scaled down to that size, are coded by `semantic_latent` at several qualities,
+as an encode does it. Prints JSON, for each quality and frame: its kind, bytes, how many of its
+prior's groups of channels are coded and the share of symbols that a cell's neighbourhood did not
+foretell (that are not zero, or not as in the frame before); and milliseconds of processor time to
+decode it, all, in networks, and in the range coder (of the quickest run). `all_groups` is the same
+with every group coded, which gives the same symbols.
 """
 
 from __future__ import annotations
@@ -17,108 +16,34 @@ import argparse
 import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import numpy as np
+from edgecodec.encoder.resources import Resources
+from edgecodec.encoder.scene import Scene
+from edgecodec.encoder.strategies.latent import LatentCoder, code_scene
 from edgecodec.evaluation.environment import hardware
+from edgecodec.evaluation.latent_video_clips import Cut, read_clip
 from edgecodec.runtime import prior_coding
-from edgecodec.runtime.prior import Prior, packaged_priors
+from edgecodec.runtime.chunks import StrategyId
+from edgecodec.runtime.latent_body import FrameKind, LatentPacket
+from edgecodec.runtime.prior import Prior
 from edgecodec.runtime.prior_coding import decode_with_prior, encode_with_prior
 from edgecodec.runtime.prior_network import GroupNetwork, KindNetworks
-from edgecodec.runtime.prior_shape import Previous
 from edgecodec.runtime.quick_runs import QuickRunDecoder
-from edgecodec.runtime.scale_tables import load_scale_tables
-from edgecodec.runtime.symbols import (
-    CHANNELS,
-    Latent,
-    choose_difference_tables,
-    choose_scale_index,
-    decode_latent,
-    encode_latent,
-)
 from numpy.typing import NDArray
 
-_CELLS = (68, 120)
-_QUALITIES = (8, 30, 55)
-_ACTIVITIES = (-600, 600, 1800)
-_SIGNED, _WAVES = 16, 6
-SYMBOLS = np.arange(-127, 128).astype(np.int8)
+_ALIGN = 16
+Symbols = NDArray[np.int16]
 
 
-@dataclass(frozen=True)
-class Case:
-    """A prior to decode with, and what its runs are called."""
-
-    name: str
-    prior: Prior
-    quality: int
-
-
-def installed() -> Iterator[Case]:
-    """Each installed prior at each quality."""
-    for name, prior in packaged_priors().items():
-        for quality in _QUALITIES:
-            yield Case(f"{name}, quality {quality}", prior, quality)
-
-
-def random_priors(channels: int, hidden: int, previous: Previous) -> Iterator[Case]:
-    """Priors with a whole brightness, whose tables lie about a level of activity."""
-    for activity in _ACTIVITIES:
-        arrays = random_arrays(channels, hidden, activity, previous)
-        yield Case(f"random, {channels} channels, {activity}", Prior.from_arrays(arrays), 30)
-
-
-def random_arrays(
-    channels: int, hidden: int, activity: int, previous: Previous
-) -> dict[str, NDArray[Any]]:
-    """A prior's file; its tables are `activity` / 128, more where there are large symbols."""
-    random = np.random.default_rng(1)
-    gated = previous is Previous.GATED
-    groups = [channels // 32, channels // 32 * 3, channels // 4]
-    groups.append(channels - sum(groups))
-    arrays: dict[str, NDArray[Any]] = {
-        "config": np.array([1, channels, 1, _SIGNED, previous], np.int32),
-        "groups": np.array(groups, np.int32),
-        "means": np.ones(len(groups), np.int32),
-        "order": np.arange(channels, dtype=np.int32),
-        "sizes": np.minimum(63, np.rint(8 * np.sqrt(np.arange(64)))).astype(np.uint8),
-        "waves": random.integers(-127, 128, (64, _WAVES)).astype(np.int8),
-    }
-    for kind in (0, 1):
-        inputs = 2 * channels + 4 * _SIGNED + gated * (3 * channels + _SIGNED) + _WAVES + 5
-        for group, size in enumerate(groups):
-            sides = ((hidden, inputs), (hidden, hidden), (2 * size + gated, hidden))
-            for layer, (rows, columns) in enumerate(sides, start=1):
-                weights = np.rint(random.normal(0, 64 / np.sqrt(columns), (rows, columns)))
-                arrays[f"w{layer}_{kind}_{group}"] = weights.clip(-127, 127).astype(np.int8)
-                arrays[f"b{layer}_{kind}_{group}"] = np.full(rows, 1000, np.int32)
-            arrays[f"b3_{kind}_{group}"][:size] = activity
-            inputs += (2 + gated) * size
-    return arrays
-
-
-class Drawing:
-    """Stands in for a range decoder: symbols are drawn from the tables."""
-
-    def __init__(self, seed: int) -> None:
-        self._random = np.random.default_rng(seed)
-        shares = load_scale_tables().weights.astype(np.float64) + 1
-        self._shares = shares / shares.sum(axis=1, keepdims=True)
-
-    def decode(self, table: int, count: int) -> NDArray[np.int8]:
-        """Symbols of a table."""
-        return self._random.choice(SYMBOLS, count, p=self._shares[table])
-
-
-def drawn(case: Case, previous: NDArray[np.int16] | None, seed: int) -> NDArray[np.int16]:
-    """Symbols that the prior finds likely."""
-    with (
-        patch.object(prior_coding, "_checksum", lambda _: 0),
-        patch.object(prior_coding, "QuickRunDecoder", lambda *_: Drawing(seed)),
-    ):
-        return decode_with_prior(bytes(10), _CELLS, case.quality, case.prior, previous)
+def first_scene(path: Path, cut: Cut) -> Scene:
+    """A part of a clip."""
+    clip = read_clip(path, path.name, cut)
+    times = tuple(range(len(clip.frames)))
+    return Scene(0, 0, clip.frames, times, clip.format, clip.frame_rate, clip.color)
 
 
 def least(decode: Callable[[], object], runs: int) -> dict[str, float]:
@@ -151,51 +76,65 @@ def timed(function: Callable[..., Any], spent: dict[str, float], name: str) -> C
     return wrapped
 
 
-def measured(case: Case, runs: int) -> dict[str, object]:
-    """One line of the result."""
-    previous = drawn(case, np.zeros((case.prior.channels, *_CELLS), np.int16), 1)
-    before = previous if case.prior.previous else None
-    symbols = drawn(case, before, 2)
-    data = encode_with_prior(symbols, case.quality, case.prior, before)
+def measured(
+    packet: LatentPacket, prior: Prior, shape: tuple[int, int], known: Symbols | None, runs: int
+) -> tuple[Symbols, dict[str, object]]:
+    """A packet's symbols, and what decoding them took."""
 
-    def decode() -> NDArray[np.int16]:
-        return decode_with_prior(data, _CELLS, case.quality, case.prior, before)
+    def decode(data: bytes) -> Symbols:
+        return decode_with_prior(data, shape, packet.quality, prior, known)
 
-    np.testing.assert_array_equal(decode(), symbols)
+    symbols = decode(packet.data)
+    expected = known if prior.shape.is_gated and known is not None else np.zeros_like(symbols)
     line: dict[str, object] = {
-        "prior": case.name,
-        "bytes": len(data),
-        "not_zero": round(np.count_nonzero(symbols) / symbols.size, 3),
-        "milliseconds": least(decode, runs),
+        "kind": packet.kind.name,
+        "quality": packet.quality,
+        "bytes": len(packet.data),
+        "groups": packet.data[6] if packet.data else 0,
+        "unforeseen": round(float((symbols != expected).mean()), 4),
+        "milliseconds": least(lambda: decode(packet.data), runs),
     }
-    if symbols.shape[0] == CHANNELS and not case.prior.whole:
-        line["with_scales"] = with_scales(symbols.astype(np.int8), runs)
-    return line
+    with patch.object(prior_coding, "groups_needed", lambda *_: len(prior.groups)):
+        everything = encode_with_prior(symbols, packet.quality, prior, known)
+    np.testing.assert_array_equal(decode(everything), symbols)
+    line["all_groups"] = {
+        "bytes": len(everything),
+        "milliseconds": least(lambda: decode(everything), runs),
+    }
+    return symbols, line
 
 
-def with_scales(symbols: NDArray[np.int8], runs: int) -> dict[str, object]:
-    """The same symbols without a prior."""
-    latent = Latent(symbols, choose_scale_index(symbols))
-    tables = choose_difference_tables([latent.scale_index])
-    data = encode_latent(latent, tables, None)
-    spent = least(lambda: decode_latent(data, _CELLS, tables, None), runs)
-    return {"bytes": len(data), "milliseconds": spent["all"]}
+def lines(coder: LatentCoder, scene: Scene, quality: int, runs: int) -> Iterator[dict[str, object]]:
+    """What each frame takes at a quality index."""
+    body, _ = code_scene(coder, StrategyId.SEMANTIC_LATENT, scene, quality)
+    shape = (-(-scene.format.height // _ALIGN), -(-scene.format.width // _ALIGN))
+    sent: dict[int, Symbols] = {}
+    latest: dict[FrameKind, Symbols] = {}
+    for packet in body.packets:
+        prior = coder.priors[packet.kind]
+        known = latest.get(packet.kind) if prior.previous else None
+        if packet.kind is FrameKind.C:
+            known = sent[packet.references[0]]
+        symbols, line = measured(packet, prior, shape, known, runs)
+        sent[packet.position] = latest[packet.kind] = symbols
+        yield line
 
 
 def main() -> None:
     """Read the command line, decode, print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--random", type=int, metavar="CHANNELS")
-    parser.add_argument("--hidden", type=int, default=128)
-    parser.add_argument("--gated", action="store_true", help="a prior of continued frames")
-    parser.add_argument("--runs", type=int, default=20)
-    options = parser.parse_args()
-    previous = Previous.GATED if options.gated else Previous.UNKNOWN
-    cases = installed()
-    if options.random:
-        cases = random_priors(options.random, options.hidden, previous)
-    lines = [measured(case, options.runs) for case in cases]
-    print(json.dumps({"hardware": hardware(), "cells": _CELLS, "frames": lines}, indent=1))
+    parser.add_argument("clip", type=Path)
+    parser.add_argument("--tier", default="edge")
+    parser.add_argument("--short-side", type=int, default=1080)
+    parser.add_argument("--frames", type=int, default=3)
+    parser.add_argument("--qualities", type=int, nargs="+", default=(2, 12, 22, 32, 42, 52, 62))
+    parser.add_argument("--runs", type=int, default=3)
+    asked = parser.parse_args()
+    coder = Resources(1).latent_coder(asked.tier, "cpu")
+    scene = first_scene(asked.clip, Cut(asked.frames, 0, asked.short_side))
+    found = [line for each in asked.qualities for line in lines(coder, scene, each, asked.runs)]
+    size = [scene.format.width, scene.format.height]
+    print(json.dumps({"hardware": hardware(), "size": size, "frames": found}, indent=1))
 
 
 if __name__ == "__main__":
