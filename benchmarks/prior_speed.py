@@ -2,7 +2,7 @@
 
     OPENBLAS_NUM_THREADS=1 python benchmarks/prior_speed.py CLIP --tier edge --short-side 1080
 
-The clip's first frames, scaled down to that size, are coded by `semantic_latent` at several qualities,
+The first frames, scaled down to that size, are coded by `semantic_latent` at several qualities,
 as an encode does it. Prints JSON, for each quality and frame: its kind, bytes, how many of its
 prior's groups of channels are coded and the share of symbols that a cell's neighbourhood did not
 foretell (that are not zero, or not as in the frame before); and milliseconds of processor time to

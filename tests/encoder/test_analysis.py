@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from edgecodec.decoder import TIERS
+from edgecodec.decoder import TIERS, load
 from edgecodec.encoder.analysis import (
     QUALITIES,
     REFINEMENT,
@@ -18,6 +18,7 @@ from edgecodec.encoder.analysis import (
     spread_brightness,
 )
 from edgecodec.encoder.analysis_weights import weights_path
+from edgecodec.runtime.latents import step_size
 from edgecodec.runtime.prior_coding import network_symbols
 from safetensors import SafetensorError
 from safetensors.torch import save_file
@@ -102,3 +103,24 @@ def test_the_quality_shapes_the_latents() -> None:
         alone = network(frame[:1], torch.tensor([60]))[0]
     assert not torch.allclose(low[1:], high[1:])
     assert torch.allclose(high, alone, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("tier", "level"),
+    [("nano", 16), ("nano", 128), ("nano", 235), *(("edge", n) for n in (0, 16, 128, 235, 255))],
+)
+def test_flat_pictures_keep_their_brightness(tier: str, level: int) -> None:
+    """A decoder once had neither black nor white: its first features were full before."""
+    analysis = load_analysis("analysis_i", tier, weights_path("analysis_i", tier))
+    decoder = load("iframe_decoder", tier).module
+    frame = torch.full((1, 96, 16, 16), 128 / 255)
+    frame[:, :64] = level / 255
+    quality = QUALITIES - 4
+    step = step_size(quality)
+    with torch.inference_mode():
+        symbols = (analysis(frame, torch.tensor([quality])) / step).round()
+        if isinstance(analysis, DeepAnalysis):
+            symbols = spread_brightness(symbols)
+        shown, _ = decoder((symbols * step).clamp(-32, 31.75))
+    luma = 255 * shown[0, :64, 4:-4, 4:-4]
+    assert float((luma.clamp(0, 255) - level).abs().mean()) < 4
