@@ -23,7 +23,7 @@ class Resources:
     def __init__(self, threads: int = 0, bases: BaseStore | None = None) -> None:
         self.threads = threads
         self.bases = bases
-        self._coders: dict[tuple[str, str], LatentCoder] = {}
+        self._coders: dict[tuple[str, str, int], LatentCoder] = {}
         self._titles: dict[str, TitleWeights] = {}
         self._device_networks: dict[tuple[str, str], Enhancer] = {}
 
@@ -65,17 +65,20 @@ class Resources:
             self._titles[title.digest] = parse_title(data, Limits(), str(title.path))
         return self._titles[title.digest]
 
-    def latent_coder(self, tier: str, device: str) -> LatentCoder:
-        """What codes latents on a torch device. Raises ModelError for a tier without weights.
+    def latent_coder(self, tier: str, device: str, refinement: int = 0) -> LatentCoder:
+        """What codes latents on a torch device, those of I-frames after so many steps of descent.
 
-        It sets the number of torch's threads for the whole process.
+        Raises ModelError for a tier without weights. It sets the number of torch's threads for the
+        whole process.
         """
         from .strategies.latent import LatentCoder
 
-        if (tier, device) not in self._coders:
+        key = tier, device, refinement
+        if key not in self._coders:
             if self.threads:
                 import torch
 
                 torch.set_num_threads(self.threads)
-            self._coders[tier, device] = LatentCoder(tier, device, self.networks)
-        return self._coders[tier, device]
+            coder = LatentCoder(tier, device, self.networks, refinement=refinement)
+            self._coders[key] = coder
+        return self._coders[key]

@@ -103,7 +103,7 @@ def ways(
     if StrategyId.PROCEDURAL in wanted and codecs:
         codec = _still_codec(codecs)
         trials.append(ProceduralTrial(codec, _PRESETS[effort][codec]))
-    trials += [LatentTrial(each, tier, device) for each in _LATENT if each in wanted]
+    trials += [LatentTrial(each, tier, device, effort) for each in _LATENT if each in wanted]
     if not trials:
         raise UnsupportedError(f"{', '.join(strategies) or 'auto'}: {_nothing_left(codecs)}")
     return Ways(wanted, tuple(trials), tuple(notes))

@@ -31,6 +31,7 @@ from ..scene import Scene
 from ..symbol_choice import sent_symbols
 from .latent_body import FrameSymbols, latent_body
 from .latent_order import (
+    INTERVAL,
     PlannedFrame,
     continued_order,
     interpolated_order,
@@ -41,12 +42,6 @@ from .latent_order import (
 _BLOCK = 8
 _MULTIPLE = 16
 _PORTS = ("past", "future")
-# By what follows a scene's first frame.
-_ORDERS = {
-    FrameKind.P: predicted_order,
-    FrameKind.B: interpolated_order,
-    FrameKind.C: continued_order,
-}
 # B-frames in the middle feed no other frame's reference but those below them: they may be coarser.
 _B_QUALITY_OFFSET = 8
 
@@ -164,13 +159,27 @@ class LatentCoder:
         return CodedFrame(symbols, unpack(frame, picture), feature)
 
 
+def _order(other: FrameKind, count: int, interval: int) -> list[PlannedFrame]:
+    """Of so many frames, by the kind of what follows the first."""
+    if other is FrameKind.B:
+        return interpolated_order(count, interval)
+    return continued_order(count) if other is FrameKind.C else predicted_order(count)
+
+
 def code_scene(
-    coder: LatentCoder, strategy: StrategyId, scene: Scene, quality: int
+    coder: LatentCoder,
+    strategy: StrategyId,
+    scene: Scene,
+    quality: int,
+    interval: int = INTERVAL,
 ) -> tuple[LatentBody, list[float]]:
-    """A scene in latents at a quality index, and (6 Y + U + V) / 8 in dB of each frame."""
+    """A scene in latents at a quality index, and (6 Y + U + V) / 8 in dB of each frame.
+
+    `interval` is how many frames I-frames are apart at most, where others lie between them.
+    """
     quality_db = [0.0] * len(scene.frames)
     sent: list[FrameSymbols] = []
-    for frame, used, coded in coded_frames(coder, strategy, scene, quality):
+    for frame, used, coded in coded_frames(coder, strategy, scene, quality, interval):
         sent.append(FrameSymbols(frame, used, coded.symbols))
         quality_db[frame.position] = psnr(scene.frames[frame.position], coded.planes).weighted
     kinds = sorted({each.frame.kind for each in sent})
@@ -180,11 +189,16 @@ def code_scene(
 
 
 def coded_frames(
-    coder: LatentCoder, strategy: StrategyId, scene: Scene, quality: int
+    coder: LatentCoder,
+    strategy: StrategyId,
+    scene: Scene,
+    quality: int,
+    interval: int = INTERVAL,
 ) -> Iterator[tuple[PlannedFrame, int, CodedFrame]]:
-    """The frames of a scene in decoding order, each with its own quality index."""
+    """The frames of a scene in decoding order, each with its own quality index; `interval` as of
+    `code_scene`."""
     _, other = frame_kinds(strategy, coder.priors)
-    order = _ORDERS[other](len(scene.frames))
+    order = _order(other, len(scene.frames), interval)
     followers = len(order) - 1 if other is FrameKind.C else 0
     last_use = {ref: step for step, frame in enumerate(order) for ref in frame.drawn_from}
     features: dict[int, NDArray[np.uint8]] = {}

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from ...runtime.payloads import FrameKind
 
-_MINI_GOP = 8
+INTERVAL = 8
+"""Frames from an I-frame to the next, where nobody says."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def continued_order(count: int) -> list[PlannedFrame]:
     return first + [PlannedFrame(FrameKind.C, n, (n - 1,)) for n in range(1, count)]
 
 
-def interpolated_order(count: int, interval: int = _MINI_GOP) -> list[PlannedFrame]:
+def interpolated_order(count: int, interval: int = INTERVAL) -> list[PlannedFrame]:
     """I-frames every `interval` frames and at the end; between two of them a hierarchy of B."""
     order = [PlannedFrame(FrameKind.I, 0)]
     past = 0

@@ -12,6 +12,7 @@ from typing import Any
 
 from ...encoder.adaptation import Adaptation, TitleFile
 from ...encoder.bench import Request, trial_key
+from ...encoder.effort import Effort
 from ...encoder.scene_place import ScenePlace
 from ...encoder.store import trial_file
 from ...encoder.strategies import LatentTrial, ProceduralTrial, StandardTrial, Trial
@@ -151,6 +152,7 @@ def _trial_to_dict(trial: Trial) -> dict[str, Any]:
             "strategy": trial.strategy.name.lower(),
             "tier": trial.tier,
             "device": trial.device,
+            "effort": trial.effort.value,
         }
     if isinstance(trial, ProceduralTrial):
         return {
@@ -193,6 +195,7 @@ def _trial(value: object, where: str) -> Trial:
             StrategyId[given.text("strategy", [each.name.lower() for each in _LATENTS]).upper()],
             given.text("tier"),
             given.text("device", ("cpu", "cuda")),
+            Effort(given.text("effort", [each.value for each in Effort])),
         )
     else:
         trial = ProceduralTrial(

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import pairwise
+from statistics import fmean
 
 import numpy as np
 import pytest
+from edgecodec.encoder.effort import Effort
 from edgecodec.encoder.priors import tier_priors
 from edgecodec.encoder.quality import psnr
 from edgecodec.encoder.resources import Resources
@@ -19,10 +22,11 @@ from edgecodec.encoder.strategies.latent_order import (
     predicted_order,
 )
 from edgecodec.encoder.strategies.latent_trial import FINEST_QUALITY
+from edgecodec.encoder.training.latent import price_of_bits
 from edgecodec.runtime.chunks import Chunk, StrategyId, pack_chunk
 from edgecodec.runtime.errors import ModelError
 from edgecodec.runtime.frames import PictureFormat
-from edgecodec.runtime.payloads import NO_PRIORS, FrameKind, LatentBody, parse_body
+from edgecodec.runtime.payloads import NO_PRIORS, FrameKind, LatentBody, pack_body, parse_body
 from edgecodec.runtime.records import FRAMING_BYTES
 from edgecodec.runtime.scenes import SceneContext, decode_scene
 from edgecodec.runtime.sessions import NetworkPool
@@ -135,6 +139,30 @@ def test_the_bodies_follow_the_order_and_b_frames_are_coarser(
     # At the coarse end there is nothing coarser.
     (made,) = trial_of(STRATEGIES[1]).encode(scene, FINEST_QUALITY, resources)
     assert {p.quality for p in parse_body(STRATEGIES[1], made.read_body(), 6).packets} == {0}
+
+
+def test_i_frames_are_as_far_apart_as_costs_least(resources: Resources, draw_planes) -> None:
+    strategy, scene = STRATEGIES[1], scene_of(draw_planes(SMALL, 10))
+    coder = resources.latent_coder("nano", "cpu")
+    costs = {}
+    for interval in (4, 8, 9):
+        body, quality_db = code_scene(coder, strategy, scene, 43, interval)
+        bits = 8 * len(pack_body(body)) / (96 * 64 * 10)
+        error = fmean(255.0**2 / 10 ** (each / 10) for each in quality_db)
+        costs[pack_body(body)] = error + price_of_bits(43) * bits
+    (made,) = replace(trial_of(strategy), effort=Effort.HIGH).encode(scene, 20, resources)
+    assert len(costs) == 3
+    assert made.read_body() == min(costs, key=lambda body: costs[body])
+    (usual,) = trial_of(strategy).encode(scene, 20, resources)
+    assert usual.read_body() == list(costs)[1]
+
+
+def test_high_effort_refines_i_frames(resources: Resources, draw_planes) -> None:
+    scene = scene_of(draw_planes(SMALL, 1))
+    trial = trial_of(StrategyId.SEMANTIC_LATENT)
+    (plain,) = trial.encode(scene, 20, resources)
+    (refined,) = replace(trial, effort=Effort.HIGH).encode(scene, 20, resources)
+    assert refined.read_body() != plain.read_body()
 
 
 def test_a_scene_of_one_frame_is_an_i_frame(resources: Resources, draw_planes) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from edgecodec.encoder.adaptation import Adaptation, TitleFile
 from edgecodec.encoder.bench import Request
+from edgecodec.encoder.effort import Effort
 from edgecodec.encoder.scene_place import ScenePlace
 from edgecodec.encoder.strategies import LatentTrial, ProceduralTrial, StandardTrial, Trial
 from edgecodec.encoder.targets import Metric
@@ -52,6 +53,7 @@ TRIALS: st.SearchStrategy[Trial] = st.one_of(
         st.sampled_from([StrategyId.SEMANTIC_LATENT, StrategyId.I_FRAME_INTERPOLATION]),
         st.sampled_from(["nano", "edge"]),
         st.sampled_from(["cpu", "cuda"]),
+        st.sampled_from(Effort),
     ),
     st.builds(ProceduralTrial, st.sampled_from(Codec), PRESETS),
 )
