@@ -8,6 +8,7 @@ import numpy as np
 
 from ..runtime.models import ModelEntry
 from ..runtime.prior import Prior, packaged_priors
+from ..runtime.prior_part import first_groups
 from ..runtime.symbols import (
     CHANNELS,
     Latent,
@@ -23,8 +24,10 @@ from .size import FrameSize
 # Share of a latent's symbols that are coded, the others being zero by their group: the least, the
 # middle and, as the most, all. `benchmarks/entropy_speed.py` counts them in a stream.
 _CODED_LOW, _CODED_MID, _CODED_HIGH = 0.37, 0.56, 1.0
-# With a prior all are coded. The fastest and the slowest tenth of frames, as shares of the middle.
+# With a prior all symbols of coded groups are coded. The fastest and the slowest tenth of frames,
+# as shares of the middle.
 _PRIOR_LOW, _PRIOR_HIGH = 0.9, 1.3
+_FEW_GROUPS = 3
 # Multiply-accumulates of a prior's networks in the time of one coded symbol, on the same core.
 _MACS_A_SYMBOL = 2100
 # An I-frame decoder draws continued frames too, whose prior has more to compute.
@@ -54,12 +57,16 @@ def entropy_interval(
     rate, basis = _rate(device, probed)
     prior = _prior(network)
     if prior is not None:
-        macs = _macs(prior)
-        whole = 1e3 * cells * (prior.channels + macs / _MACS_A_SYMBOL) / rate
-        what = f"{cells * prior.channels:,} symbols with a prior of {macs:,} MACs for each 16x16"
-        return Interval(
-            _PRIOR_LOW * whole, whole, _PRIOR_HIGH * whole, f"{what}, one core, {basis}", None
+        coded = [first_groups(prior, count) for count in _coded_groups(prior)]
+        low, mid, high = (
+            1e3 * cells * (part.channels + _macs(part) / _MACS_A_SYMBOL) / rate for part in coded
         )
+        part = coded[1]
+        what = (
+            f"{cells * part.channels:,} symbols of {len(part.groups)} of {len(prior.groups)} "
+            f"groups, with {_macs(part):,} MACs of a prior for each 16x16, one core, {basis}"
+        )
+        return Interval(_PRIOR_LOW * low, mid, _PRIOR_HIGH * high, what, None)
     symbols = CHANNELS * cells
     low, mid, high = (
         1e3 * share * symbols / rate for share in (_CODED_LOW, _CODED_MID, _CODED_HIGH)
@@ -73,6 +80,15 @@ def _prior(network: ModelEntry) -> Prior | None:
     letters = _KIND_LETTERS.get(network.name, "")
     found = (packaged_priors().get(f"{network.tier}-{letter}") for letter in letters)
     return next((prior for prior in found if prior is not None), None)
+
+
+def _coded_groups(prior: Prior) -> tuple[int, int, int]:
+    """How many groups are coded: at low rates, in the middle, and at most.
+
+    `benchmarks/prior_speed.py` tells what a clip's frames have. Where there are few, all are coded.
+    """
+    count = len(prior.groups)
+    return (2, count - 1, count) if count > _FEW_GROUPS else (count, count, count)
 
 
 def _macs(prior: Prior) -> int:

@@ -9,8 +9,9 @@ from edgecodec.profiles.device import Decoding, DeviceProfile, Figure
 from edgecodec.profiles.entropy import entropy_interval, entropy_rate
 from edgecodec.profiles.frame import base_stage, sustained_interval
 from edgecodec.runtime.models import ModelEntry, packaged_models, read_models
+from edgecodec.runtime.prior import Prior
 
-from ..runtime.prior_samples import nano_priors
+from ..runtime.prior_samples import Design, nano_priors, prior_arrays
 
 HD = FrameSize(1920, 1080)
 
@@ -123,7 +124,24 @@ def test_a_priors_networks_take_time_beside_the_symbols(
     assert made.mid > without.high
     assert made.low < made.mid < made.high
     assert made.mid == pytest.approx(2 * fast.mid)
-    assert "522,240 symbols with a prior of" in made.basis
+    assert "522,240 symbols of 3 of 3 groups" in made.basis
+
+
+def test_the_last_of_many_groups_are_not_always_coded(
+    phone: DeviceProfile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = replace(phone, entropy_msymbols=Figure(10.0, "timed"))
+    design = Design(groups=(4, 12, 32, 80), means=(1, 1, 1, 0), whole=1, hidden=32)
+    prior = Prior.from_arrays(prior_arrays(1, design))
+    monkeypatch.setattr(entropy, "packaged_priors", lambda: {"nano-i": prior})
+    made = entropy_interval(network("iframe_decoder"), HD, device)
+    assert made is not None
+    cells = 120 * 68
+    assert made.low > 0.9 * 16 * cells / 10e3
+    assert made.mid > 48 * cells / 10e3
+    assert made.high > 1.3 * 128 * cells / 10e3
+    assert made.low < made.mid / 2 < made.high / 4
+    assert f"{48 * cells:,} symbols of 3 of 4 groups" in made.basis
 
 
 def test_where_frames_are_continued_their_prior_counts(
