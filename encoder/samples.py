@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -96,6 +96,14 @@ def latent_samples(
             ):
                 samples[name].append(LossSample(clip.stem, inputs, target))
     return samples
+
+
+def iframe_inputs(frames: Iterable[tuple[NDArray[np.uint8], int]], tier: str) -> Iterator[Inputs]:
+    """What the I-frame decoder takes for packed frames uint8 [1, 96, h, w], each at a quality."""
+    coder = _FloatCoder(tier)
+    for packed, quality in frames:
+        inputs, _ = coder.code("iframe_decoder", packed, quality, {})
+        yield inputs
 
 
 class _FloatCoder:

@@ -132,8 +132,8 @@ def _moments(runs: list[_Run], node: onnx.NodeProto, matrix: Tensor) -> _Moments
     for run in runs:
         rounded = _columns(run.rounded[node.input[0]], node)
         lacking = _columns(run.floats[node.input[0]], node) - rounded
-        inputs += (rounded.T @ rounded).double()
-        errors += matrix @ (lacking.T @ rounded).double()
+        inputs += rounded.T @ rounded
+        errors += (lacking @ matrix.float().T).T @ rounded
     return _Moments(inputs, errors)
 
 
