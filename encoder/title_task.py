@@ -18,7 +18,7 @@ class TitleTuning:
     steps: int = 3000
     batch: int = 16
     crop: int = 128
-    samples: int = 4000
+    samples: int = 10000
     rate: float = 3e-3
     seed: int = 1
 

@@ -30,10 +30,16 @@ _CODED_FROM, _DEVICE_FROM = 0.35, 0.85
 _COARSEST_STEP = 6
 _STEP_BATCHES = 6
 _TOLD_STEPS = 20
+# One of so many samples is not trained on, up to a limit, and so tells how good weights are for the
+# whole title.
+_HELD_OUT, _MOST_HELD_OUT = 16, 320
+# Weights are looked at before and during their time in a device's arithmetic, as shares of it.
+_LOOKS = (0.0, 0.4, 0.7, 1.0)
 
 
 def tune(task: TuningTask, tell: Callable[[float], None]) -> TitleWeights:
-    """The title's weights. `tell` hears now and then which share of the work is done.
+    """The title's weights: the best for their bits, on samples held out, that the training came
+    by, the network as it is being the first. `tell` hears now and then which share is done.
 
     The same task gives the same weights on the same machine: it runs in one thread of torch's.
     Raises ModelError if the network or its template is not installed.
@@ -57,34 +63,68 @@ class _Batch:
     base_error: Tensor
 
 
+@dataclass(frozen=True)
+class _Seen:
+    """Weights that training came by: the step and the delta of each tensor in order, and their
+    `cost`: what they leave of the base's distortion, as a share, and what their bits are worth."""
+
+    cost: float
+    tensors: tuple[tuple[int, Tensor], ...]
+
+    @torch.no_grad()
+    def restore(self, network: TitledNetwork) -> None:
+        """Give the network these weights."""
+        for tensor, (step, delta) in zip(network.tensors, self.tensors, strict=True):
+            tensor.step = step
+            tensor.delta.copy_(delta)
+
+
 class _Training:
     """One run of `tune`."""
 
     def __init__(self, task: TuningTask, network: TitledNetwork) -> None:
         self._task, self._network = task, network
         self._records = task.samples.open()
+        self._drawn, held_out = split(len(self._records))
+        self._held_out = [
+            self._samples(rows) for rows in np.array_split(held_out, -(-len(held_out) // 32))
+        ]
         options = task.options
         warmup = min(200, options.steps // 10)
         self._schedule = Schedule(options.steps, options.rate, warmup_steps=warmup)
         self._optimizer = _optimizer(network, options.rate)
 
     def run(self, tell: Callable[[float], None]) -> None:
-        """All steps; the network is left with its steps chosen."""
+        """All steps; the network is left as it was best."""
         steps = self._task.options.steps
-        arithmetic = Arithmetic.FREE
+        coded_from, device_from = (
+            math.ceil(share * steps) for share in (_CODED_FROM, _DEVICE_FROM)
+        )
+        coded_from = min(coded_from, steps - 1)
+        looks = {device_from + round(share * (steps - device_from)) for share in _LOOKS}
+        best = self._seen()
         for step in range(steps):
-            share = step / steps
-            if share >= _CODED_FROM and arithmetic is Arithmetic.FREE:
+            if step == coded_from:
                 self._choose_steps()
-                arithmetic = Arithmetic.CODED
-            if share >= _DEVICE_FROM:
-                arithmetic = Arithmetic.DEVICE
-            self._step(step, arithmetic)
+            self._step(step, _arithmetic(step, coded_from, device_from))
             if step % _TOLD_STEPS == 0:
-                tell(share)
-        if arithmetic is Arithmetic.FREE:
-            self._choose_steps()
+                tell(step / steps)
+            if step + 1 in looks:
+                best = min(best, self._seen(), key=lambda seen: seen.cost)
+        best.restore(self._network)
         tell(1.0)
+
+    @torch.no_grad()
+    def _seen(self) -> _Seen:
+        """The weights as they are now."""
+        tensors = self._network.tensors
+        values = self._network.values(Arithmetic.DEVICE)
+        left = _mean_distortion(values, self._held_out, on_device=True)
+        bits = sum(each.coded_bits() for each in tensors)
+        return _Seen(
+            left + self._task.price * bits,
+            tuple((each.step, each.delta.detach().clone()) for each in tensors),
+        )
 
     def _step(self, step: int, arithmetic: Arithmetic) -> None:
         batch = self._batch(step)
@@ -103,8 +143,10 @@ class _Training:
     def _batch(self, number: int) -> _Batch:
         """The samples of that step, drawn at random; the same for the same number."""
         random = np.random.default_rng((self._task.options.seed, number))
-        size = min(self._task.options.batch, len(self._records))
-        rows = np.sort(random.choice(len(self._records), size, replace=False))
+        size = min(self._task.options.batch, len(self._drawn))
+        return self._samples(np.sort(random.choice(self._drawn, size, replace=False)))
+
+    def _samples(self, rows: NDArray[np.intp]) -> _Batch:
         drawn: NDArray[np.void] = self._records[rows]
 
         def tensor(name: str) -> Tensor:
@@ -135,10 +177,12 @@ class _Training:
                 tensor.step = step
                 bits = tensor.coded_bits()
                 values[number] = tensor.value(Arithmetic.CODED)
-                costs[step] = _mean_distortion(values, batches) + self._task.price * bits
+                costs[step] = (
+                    _mean_distortion(values, batches, on_device=False) + self._task.price * bits
+                )
             tensor.step = min(costs, key=lambda step: costs[step])
             values[number] = tensor.base * tensor.unit
-            if _mean_distortion(values, batches) < costs[tensor.step]:
+            if _mean_distortion(values, batches, on_device=False) < costs[tensor.step]:
                 tensor.delta.zero_()
             values[number] = tensor.value(Arithmetic.FREE)
 
@@ -162,11 +206,32 @@ def _distortion(residual: Tensor, batch: _Batch) -> Tensor:
     return (shares * weights).sum(dim=1).mean()
 
 
-def _mean_distortion(values: list[Tensor], batches: list[_Batch]) -> float:
+def _mean_distortion(values: list[Tensor], batches: list[_Batch], *, on_device: bool) -> float:
     left = [
-        _distortion(residual_of(values, b.shown, b.condition, on_device=False), b) for b in batches
+        _distortion(residual_of(values, b.shown, b.condition, on_device=on_device), b)
+        for b in batches
     ]
     return float(torch.stack(left).mean())
+
+
+def split(count: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Which of so many samples are trained on, and which are held out, evenly over the title.
+
+    Of very few, all are both.
+    """
+    numbers = np.arange(count)
+    held_out = numbers[_HELD_OUT // 2 :: _HELD_OUT]
+    if not len(held_out):
+        return numbers, numbers
+    apart = min(len(held_out), _MOST_HELD_OUT)
+    held_out = held_out[np.arange(apart) * len(held_out) // apart]
+    return np.setdiff1d(numbers, held_out), held_out
+
+
+def _arithmetic(step: int, coded_from: int, device_from: int) -> Arithmetic:
+    if step < coded_from:
+        return Arithmetic.FREE
+    return Arithmetic.CODED if step < device_from else Arithmetic.DEVICE
 
 
 def _bias_step(tensor: TitledTensor, *, last: bool) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from edgecodec.encoder.title_process import tune_apart
 from edgecodec.encoder.title_samples import SampleFile, plan_samples, scene_samples
 from edgecodec.encoder.title_store import TitleStore
 from edgecodec.encoder.title_task import TitleTuning, TuningTask
-from edgecodec.encoder.title_tuning import tune
+from edgecodec.encoder.title_tuning import split, tune
 from edgecodec.runtime.base import deep_base
 from edgecodec.runtime.container import Limits
 from edgecodec.runtime.errors import EdgecodecError
@@ -145,9 +146,24 @@ def test_dear_bits_make_few_of_them(bright, cheap) -> None:
 
 def test_a_price_beyond_all_gains_leaves_the_network_as_it_is(bright) -> None:
     nothing = tune(task(bright, 1.0), silent)
-    weights = nothing.deltas[::2]
-    assert not any(delta.symbols.any() for delta in weights)
-    assert len(pack_title(nothing)) < 400
+    assert not any(delta.symbols.any() for delta in nothing.deltas)
+    assert len(pack_title(nothing)) < 100
+
+
+def test_a_training_that_ruins_the_network_leaves_it_as_it_is(bright) -> None:
+    wild = replace(QUICK, steps=30, rate=10.0)
+    ruined = tune(task(bright, 1e-9, wild), silent)
+    assert not any(delta.symbols.any() for delta in ruined.deltas)
+
+
+def test_some_samples_are_held_out_evenly_over_the_title() -> None:
+    for count in (48, 160, 10_000):
+        drawn, held_out = split(count)
+        assert not set(drawn) & set(held_out)
+        assert len(drawn) >= 0.9 * count
+        assert abs(held_out.mean() - count / 2) < 0.05 * count
+    drawn, held_out = split(3)
+    assert list(drawn) == list(held_out) == [0, 1, 2]
 
 
 def test_the_same_task_gives_the_same_weights_here_and_in_another_process(bright) -> None:
