@@ -86,7 +86,7 @@ class Tier:
 
 TIERS = {
     "nano": Tier(5.0, 64, 2, 64, 128, 96, 2, 3, short_cut=False, recurrent=True),
-    "edge": Tier(25.0, 96, 4, 128, 320, 192, 2, 3, short_cut=True, recurrent=False),
+    "edge": Tier(25.0, 96, 4, 160, 384, 192, 2, 3, short_cut=True, recurrent=False),
 }
 
 
