@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -14,8 +16,8 @@ from ..runtime.scale_tables import MAX_SYMBOL
 
 # A network takes a brightness as fours and what is left of them, each a symbol.
 _MOST_BRIGHTNESS = 4 * MAX_SYMBOL
-# From a frame's least to its most.
-_BRIGHTNESS_RANGE = 2 * MAX_SYMBOL
+BRIGHTNESS_RANGE = 2 * MAX_SYMBOL
+"""From a frame's least whole brightness to its most, in steps."""
 
 
 def nearest(levels: Tensor, prior: Prior | None) -> Tensor:
@@ -27,8 +29,23 @@ def nearest(levels: Tensor, prior: Prior | None) -> Tensor:
     if prior is None or not prior.whole:
         return symbols
     brightness = levels[..., :1, :, :].round().clamp(-_MOST_BRIGHTNESS, _MOST_BRIGHTNESS)
-    brightness = brightness.clamp(max=float(brightness.detach().min()) + _BRIGHTNESS_RANGE)
+    brightness = brightness.clamp(max=float(brightness.detach().min()) + BRIGHTNESS_RANGE)
     return torch.cat((brightness, symbols[..., 1:, :, :]), dim=-3)
+
+
+def finest_quality(levels_at: Callable[[int], Tensor], quality: int, prior: Prior | None) -> int:
+    """The finest quality, of those up to `quality`, at which a frame's brightness has no more
+    steps than can be sent.
+
+    `levels_at` gives its latents [..., C, h, w] in steps of a quality.
+    """
+    if prior is None or not prior.whole:
+        return quality
+    for each in range(quality, 0, -1):
+        brightness = levels_at(each)[..., 0, :, :].round()
+        if float(brightness.max() - brightness.min()) <= BRIGHTNESS_RANGE:
+            return each
+    return 0
 
 
 def integer_symbols(levels: Tensor, prior: Prior | None) -> NDArray[np.int16]:

@@ -16,7 +16,7 @@ from ..runtime.prior import Prior
 from ..runtime.prior_coding import coding_tables
 from ..runtime.prior_shape import Previous
 from ..runtime.scale_tables import MAX_SYMBOL, load_scale_tables
-from .latent_symbols import integer_symbols
+from .latent_symbols import BRIGHTNESS_RANGE, integer_symbols
 
 Symbols = NDArray[np.int16]
 Levels = NDArray[np.float32]
@@ -32,8 +32,6 @@ _PASSES = 2
 # Times as much: a player's work grows with the groups.
 _FEWER_GROUPS_MAY_COST = 1.002
 _STAYS_WITHIN = 0.75
-# From a frame's least brightness to its most.
-_BRIGHTNESS_RANGE = 2 * MAX_SYMBOL
 
 
 def sent_symbols(
@@ -151,5 +149,5 @@ def _allowed(symbols: NDArray[np.floating] | Symbols, prior: Prior) -> Symbols:
     made = symbols.clip(-MAX_SYMBOL, MAX_SYMBOL).astype(np.int16)
     if prior.whole:
         brightness = symbols[0].clip(-4 * MAX_SYMBOL, 4 * MAX_SYMBOL)
-        made[0] = brightness.clip(max=brightness.min() + _BRIGHTNESS_RANGE)
+        made[0] = brightness.clip(max=brightness.min() + BRIGHTNESS_RANGE)
     return made

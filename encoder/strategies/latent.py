@@ -24,7 +24,7 @@ from ..analysis_weights import weights_path
 from ..latent_kinds import NETWORKS, frame_kinds
 from ..latent_rate import coding_of
 from ..latent_refinement import refined
-from ..latent_symbols import device_latent
+from ..latent_symbols import device_latent, finest_quality
 from ..priors import Priors, tier_priors
 from ..quality import psnr
 from ..scene import Scene
@@ -122,16 +122,36 @@ class LatentCoder:
         `previous` are the symbols [C, h, w] that the kind's prior knows, if it knows any.
         `followers` is how many frames continue an I-frame, one after the other.
         """
+        levels = self._levels(packed, kind, references, quality)
+        if kind is FrameKind.I and self._refinement:
+            levels = self._refined(levels, self._real(packed, PIXEL_SCALE), quality)
+        prior = self.priors.get(kind)
+        symbols = sent_symbols(levels[0], quality, prior, previous, followers=followers)
+        return self.reconstruct(symbols, picture, kind, references, quality)
+
+    def finest_quality(self, packed: NDArray[np.uint8], quality: int) -> int:
+        """The finest quality, of those up to `quality`, at which the brightness of a packed frame
+        [1, 96, H/8, W/8] has no more steps than can be sent."""
+
+        def levels_at(each: int) -> torch.Tensor:
+            return self._levels(packed, FrameKind.I, (), each)
+
+        return finest_quality(levels_at, quality, self.priors.get(FrameKind.I))
+
+    def _levels(
+        self,
+        packed: NDArray[np.uint8],
+        kind: FrameKind,
+        references: Sequence[NDArray[np.uint8]],
+        quality: int,
+    ) -> torch.Tensor:
+        """A frame's latents [1, C, h, w], in steps of its quality."""
         with torch.inference_mode():
             frame = self._real(packed, PIXEL_SCALE)
             features = [self._real(feature, RELU6_SCALE) for feature in references]
             at = torch.tensor([quality], device=self._device)
-            levels = self.analysis(kind)(frame, at, *features) / step_size(quality)
-        if kind is FrameKind.I and self._refinement:
-            levels = self._refined(levels, frame, quality)
-        prior = self.priors.get(kind)
-        symbols = sent_symbols(levels[0], quality, prior, previous, followers=followers)
-        return self.reconstruct(symbols, picture, kind, references, quality)
+            latents: torch.Tensor = self.analysis(kind)(frame, at, *features)
+            return latents / step_size(quality)
 
     def _refined(self, levels: torch.Tensor, frame: torch.Tensor, quality: int) -> torch.Tensor:
         decoder = load(NETWORKS[FrameKind.I].light, self._tier).module.to(self._device)
@@ -195,11 +215,19 @@ def coded_frames(
     quality: int,
     interval: int = INTERVAL,
 ) -> Iterator[tuple[PlannedFrame, int, CodedFrame]]:
-    """The frames of a scene in decoding order, each with its own quality index; `interval` as of
-    `code_scene`."""
+    """The frames of a scene in decoding order, each with its own quality index, at most `quality`;
+    `interval` as of `code_scene`.
+
+    It is less where a scene from black to white, by its first, middle and last frame, has more
+    steps of brightness than can be sent at that quality.
+    """
     _, other = frame_kinds(strategy, coder.priors)
     order = _order(other, len(scene.frames), interval)
     followers = len(order) - 1 if other is FrameKind.C else 0
+    quality = min(
+        coder.finest_quality(pack(scene.frames[at], _BLOCK, _MULTIPLE), quality)
+        for at in {0, len(order) // 2, len(order) - 1}
+    )
     last_use = {ref: step for step, frame in enumerate(order) for ref in frame.drawn_from}
     features: dict[int, NDArray[np.uint8]] = {}
     symbols: dict[int | None, NDArray[np.int16]] = {}

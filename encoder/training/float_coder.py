@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ...decoder import IFrameDecoder, build
 from ...runtime.frames import PictureFormat, Planes
@@ -16,7 +16,7 @@ from ...runtime.prior import Prior
 from ..analysis import DeepAnalysis, build_analysis
 from ..latent_rate import coding_of
 from ..latent_refinement import refined
-from ..latent_symbols import device_latent
+from ..latent_symbols import device_latent, finest_quality
 from ..priors import Priors
 from ..strategies.latent_body import FrameSymbols, latent_body
 from ..strategies.latent_order import PlannedFrame
@@ -59,9 +59,15 @@ class FloatCoder:
         """A picture as the body of a chunk, and decoded. `refinement` is as of `LatentCoder`."""
         frame = torch.from_numpy(pack(planes, _BLOCK, _MULTIPLE)).float() / 255
         frame = frame.contiguous(memory_format=torch.channels_last)
-        with torch.no_grad():
-            levels = self._analysis(frame, torch.tensor([quality])) / step_size(quality)
         prior = self._priors.get(FrameKind.I)
+
+        def levels_at(each: int) -> Tensor:
+            with torch.no_grad():
+                latents: Tensor = self._analysis(frame, torch.tensor([each]))
+            return latents / step_size(each)
+
+        quality = finest_quality(levels_at, quality, prior)
+        levels = levels_at(quality)
         if refinement:
             coding = coding_of(prior, quality)
             levels = refined(self._decoder, levels, frame, quality, refinement, coding)

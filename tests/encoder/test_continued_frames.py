@@ -195,3 +195,22 @@ def test_priors_that_do_not_fit_together_are_refused_by_players(
 def test_analysis_and_decoder_are_loaded_once_for_both_kinds(coder: LatentCoder) -> None:
     assert coder.analysis(FrameKind.I) is coder.analysis(FrameKind.C)
     assert coder.light(FrameKind.I) is coder.light(FrameKind.C)
+
+
+@pytest.mark.parametrize("picture", ["ramp", "grey"])
+def test_what_is_too_contrasty_for_the_finest_quality_gets_the_finest_that_shows_it(
+    resources: Resources, picture: str
+) -> None:
+    """Tier edge: from black to white there are more steps of brightness than can be sent."""
+    coder = resources.latent_coder("edge", "cpu")
+    luma = np.linspace(0, 255, 256 * 64).reshape(256, 64).T.astype(np.uint8)
+    if picture == "grey":
+        luma = luma // 4 + 96
+    chroma = np.full((32, 128), 128, np.uint8)
+    scene = scene_of(((luma, chroma, chroma),) * 2, PictureFormat(256, 64))
+    found = list(coded_frames(coder, SEMANTIC, scene, 63))
+    for _, used, coded in found:
+        assert used < 63 if picture == "ramp" else used == 63
+        off = coded.planes[0].astype(int) - luma
+        assert np.abs(off).max() < 8
+    assert len({used for _, used, _ in found}) == 1
