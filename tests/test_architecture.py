@@ -62,6 +62,7 @@ THIRD_PARTY: dict[str, set[str]] = {
         "pebble",
         "scenedetect",
         "cv2",
+        "PIL",
         "rich",
     },
     "evaluation": {
