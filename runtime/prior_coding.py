@@ -65,7 +65,7 @@ def _of_groups(
     """`coded_numbers` of known symbols, of so many groups."""
     part = first_groups(prior, groups)
     known = Known(coded_rows(part_of(symbols, prior, part), part))
-    before = None if previous is None else part_of(previous, prior, part)
+    before = _before(previous, prior, part)
     return coded_numbers(known, symbols.shape[1:], quality, part, before)
 
 
@@ -100,7 +100,7 @@ def decode_with_prior(
             f"latents are damaged: {groups} coded groups, the prior has {len(prior.groups)}"
         )
     part = first_groups(prior, groups)
-    before = None if previous is None else part_of(previous, prior, part)
+    before = _before(previous, prior, part)
     coded = _Coded(QuickRunDecoder(data[_HEADER.size :], "latents"), low, part, shape)
     for _ in coded_numbers(coded, shape, quality, part, before):
         pass
@@ -225,6 +225,12 @@ def _check_previous(previous: Symbols | None, shape: tuple[int, ...], prior: Pri
 def _largest(symbols: Symbols) -> int:
     """The largest size."""
     return max(int(symbols.max(initial=0)), -int(symbols.min(initial=0)))
+
+
+def _before(previous: Symbols | None, prior: Prior, part: Prior) -> Symbols | None:
+    """What `part` of a prior knows of the frame before."""
+    # Others than priors that see it are given anything, and look at nothing.
+    return part_of(previous, prior, part) if previous is not None and prior.previous else None
 
 
 def _expected(shape: tuple[int, ...], prior: Prior, previous: Symbols | None) -> Symbols:

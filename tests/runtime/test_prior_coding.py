@@ -178,6 +178,15 @@ def test_only_groups_that_are_needed_are_coded(design: Design) -> None:
     assert sizes == sorted(sizes)
 
 
+def test_a_prior_that_sees_no_frame_before_is_given_any() -> None:
+    prior, symbols = sample(PLAIN, (4, 4))
+    symbols[prior.order[prior.groups[0] :]] = 0
+    other = np.zeros((1, 2, 3), np.int16)
+    data = encode_with_prior(symbols, 20, prior, other)
+    assert data == encode_with_prior(symbols, 20, prior, None)
+    np.testing.assert_array_equal(decode_with_prior(data, (4, 4), 20, prior, other), symbols)
+
+
 @pytest.mark.parametrize("groups", [0, 4, 255])
 def test_groups_that_the_prior_does_not_have_are_damage(groups: int) -> None:
     prior, symbols = sample(WHOLE, (4, 4))
