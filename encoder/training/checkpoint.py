@@ -66,10 +66,14 @@ def naming(path: Path) -> Iterator[None]:
     try:
         yield
     except (UnpicklingError, EOFError, RuntimeError, LookupError, TypeError, ValueError) as error:
-        reason = str(error).strip().partition("\n")[0]
+        first_line = str(error).strip().partition("\n")[0]
+        reason = f"{type(error).__name__}: {first_line}"
+        if isinstance(error, UnpicklingError):
+            # torch's own words recommend to unpickle the file.
+            reason = "it holds something else than plain tensors"
         raise ModelError(
-            f"{path}: no checkpoint of this training ({type(error).__name__}: {reason}); "
-            "delete it to begin anew"
+            f"{path}: no checkpoint of this training ({reason}); delete it to begin anew, or name "
+            "another"
         ) from error
 
 
