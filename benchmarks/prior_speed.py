@@ -6,8 +6,9 @@ The first frames, scaled down to that size, are coded by `semantic_latent` at se
 as an encode does it. Prints JSON, for each quality and frame: its kind, bytes, how many of its
 prior's groups of channels are coded and the share of symbols that a cell's neighbourhood did not
 foretell (that are not zero, or not as in the frame before); and milliseconds of processor time to
-decode it, all, in networks, and in the range coder (of the quickest run). `all_groups` is the same
-with every group coded, which gives the same symbols.
+decode it, all, in networks, in motion, and in the range coder (of the quickest run). `all_groups`
+is the same with every group coded, which gives the same symbols. Frames that are continued by
+motion say the share of cells that moved, and the bytes of their vectors.
 """
 
 from __future__ import annotations
@@ -21,14 +22,20 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
+from edgecodec.encoder.latent_symbols import device_latent
 from edgecodec.encoder.resources import Resources
 from edgecodec.encoder.scene import Scene
 from edgecodec.encoder.strategies.latent import LatentCoder, code_scene
 from edgecodec.evaluation.environment import hardware
 from edgecodec.evaluation.latent_video_clips import Cut, read_clip
-from edgecodec.runtime import prior_coding
+from edgecodec.runtime import moved_frames, prior_coding
 from edgecodec.runtime.chunks import StrategyId
+from edgecodec.runtime.fields import Cursor, pack_unsigned
+from edgecodec.runtime.frame_levels import levels_of
 from edgecodec.runtime.latent_body import FrameKind, LatentPacket
+from edgecodec.runtime.motion import expected_levels
+from edgecodec.runtime.motion_tables import MotionTables
+from edgecodec.runtime.moved_frames import Shown, decode_moved, seen_before
 from edgecodec.runtime.prior import Prior
 from edgecodec.runtime.prior_coding import decode_with_prior, encode_with_prior
 from edgecodec.runtime.prior_network import GroupNetwork, KindNetworks
@@ -50,10 +57,11 @@ def least(decode: Callable[[], object], runs: int) -> dict[str, float]:
     """Milliseconds of processor time of the quickest run, and what of it went where."""
     best: dict[str, float] = {}
     for _ in range(runs):
-        spent = {"all": 0.0, "networks": 0.0, "range_coder": 0.0}
+        spent = {"all": 0.0, "networks": 0.0, "motion": 0.0, "range_coder": 0.0}
         with (
             patch.object(KindNetworks, "begin", timed(KindNetworks.begin, spent, "networks")),
             patch.object(GroupNetwork, "run", timed(GroupNetwork.run, spent, "networks")),
+            patch.object(moved_frames, "expected_levels", timed(expected_levels, spent, "motion")),
             patch.object(
                 QuickRunDecoder, "decode", timed(QuickRunDecoder.decode, spent, "range_coder")
             ),
@@ -104,19 +112,68 @@ def measured(
     return symbols, line
 
 
+def measured_moved(
+    packet: LatentPacket, prior: Prior, tables: MotionTables, before: Shown, runs: int
+) -> tuple[Shown, dict[str, object]]:
+    """A frame that is continued by motion, and what decoding it took."""
+
+    def decode(data: bytes) -> Shown:
+        return decode_moved(data, before, packet.quality, prior, tables)
+
+    shown = decode(packet.data)
+    line: dict[str, object] = {
+        "kind": packet.kind.name,
+        "quality": packet.quality,
+        "bytes": len(packet.data),
+        "moved": round(float(shown.vectors.any(axis=0).mean()), 4),
+        "milliseconds": least(lambda: decode(packet.data), runs),
+    }
+    if packet.data:
+        cursor = Cursor(packet.data, "a continued frame")
+        vectors = cursor.take(cursor.unsigned())
+        left = cursor.take(cursor.remaining)
+        expected = expected_levels(before.levels, shown.vectors, tables)
+        seen = seen_before(expected, shown.vectors, packet.quality)
+        cells = (expected.shape[1], expected.shape[2])
+        symbols = decode_with_prior(left, cells, packet.quality, prior, seen)
+        line |= {
+            "vector_bytes": len(vectors),
+            "groups": left[6] if left else 0,
+            "unforeseen": round(float((symbols != 0).mean()), 4),
+        }
+        with patch.object(prior_coding, "groups_needed", lambda *_: len(prior.groups)):
+            everything = encode_with_prior(symbols, packet.quality, prior, seen)
+        whole = pack_unsigned(len(vectors)) + vectors + everything
+        np.testing.assert_array_equal(decode(whole).levels, shown.levels)
+        line["all_groups"] = {
+            "bytes": len(whole),
+            "milliseconds": least(lambda: decode(whole), runs),
+        }
+    return shown, line
+
+
 def lines(coder: LatentCoder, scene: Scene, quality: int, runs: int) -> Iterator[dict[str, object]]:
     """What each frame takes at a quality index."""
     body, _ = code_scene(coder, StrategyId.SEMANTIC_LATENT, scene, quality)
     shape = (-(-scene.format.height // _ALIGN), -(-scene.format.width // _ALIGN))
     sent: dict[int, Symbols] = {}
     latest: dict[FrameKind, Symbols] = {}
+    shown: dict[int, Shown] = {}
     for packet in body.packets:
         prior = coder.priors[packet.kind]
+        if packet.kind is FrameKind.C and coder.motion is not None:
+            before = shown.pop(packet.references[0])
+            shown[packet.position], line = measured_moved(packet, prior, coder.motion, before, runs)
+            yield line
+            continue
         known = latest.get(packet.kind) if prior.previous else None
         if packet.kind is FrameKind.C:
             known = sent[packet.references[0]]
         symbols, line = measured(packet, prior, shape, known, runs)
         sent[packet.position] = latest[packet.kind] = symbols
+        if coder.motion is not None:
+            latent = device_latent(symbols, packet.quality, prior)
+            shown[packet.position] = Shown.still(levels_of(latent))
         yield line
 
 

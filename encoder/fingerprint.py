@@ -16,6 +16,7 @@ _SOURCES = (
     "programs",
     "weights",
     "../runtime",
+    "../runtime/motions",
     "../runtime/priors",
     "../runtime/scenes",
 )
@@ -27,6 +28,8 @@ _MODULES = (
     "downscale.py",
     "latent_kinds.py",
     "latent_symbols.py",
+    "motion_search.py",
+    "moved_coding.py",
     "priors.py",
     "quality.py",
     "scale_choice.py",

@@ -1,9 +1,12 @@
-"""Which priors code the frames of a tier."""
+"""Which priors code the frames of a tier, and by which tables they move."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ..runtime.errors import ModelError
+from ..runtime.motion_tables import MotionTables, packaged_motion
+from ..runtime.moved_frames import suits_motion
 from ..runtime.payloads import FrameKind
 from ..runtime.prior import KIND_LETTERS, Prior, packaged_priors
 
@@ -16,3 +19,19 @@ def tier_priors(tier: str) -> Priors:
     named = packaged_priors()
     names = {kind: f"{tier}-{KIND_LETTERS[kind]}" for kind in FrameKind}
     return {kind: named[name] for kind, name in names.items() if name in named}
+
+
+def tier_motion(tier: str, priors: Priors) -> MotionTables | None:
+    """The installed tables by which a tier's continued frames move; None if they do not, but are
+    coded by the symbols of the frame before. ModelError if their prior needs tables that are not
+    there."""
+    prior = priors.get(FrameKind.C)
+    if prior is None or prior.shape.is_gated:
+        return None
+    tables = packaged_motion().get(tier)
+    if tables is None or not suits_motion(prior, tables):
+        raise ModelError(
+            f"prior {prior.prior_id} of tier {tier}'s continued frames needs motion tables of "
+            f"{prior.channels} channels: fit them with edgecodec.encoder.training.motion"
+        )
+    return tables

@@ -74,17 +74,17 @@ def choose_symbols(
 ) -> Symbols:
     """Symbols [C, h, w] for latents [C, h, w] in quantiser's steps.
 
-    `previous` are the symbols of the frame that the prior knows, if it knows one. Channel 0 of a
-    whole brightness spans at most 255 levels, all others are -127 to 127. `price` is that of a bit
-    in squared steps.
+    `previous` are the symbols that the prior knows as the frame before, if it knows any: under one
+    with gates, what stays as it was is as in it. Channel 0 of a whole brightness spans at most 255
+    levels, all others are -127 to 127. `price` is that of a bit in squared steps.
     """
     symbols = _allowed(np.rint(levels), prior)
-    if previous is not None:
-        stays = np.abs(levels - previous) < _STAYS_WITHIN
-        symbols = _allowed(np.where(stays, previous, symbols), prior)
+    held = previous if prior.previous is Previous.GATED else None
+    if held is not None:
+        stays = np.abs(levels - held) < _STAYS_WITHIN
+        symbols = _allowed(np.where(stays, held, symbols), prior)
     best, least = symbols, np.inf
-    is_gated = prior.previous is Previous.GATED and previous is not None
-    uncoded = previous if is_gated and previous is not None else np.zeros_like(symbols)
+    uncoded = np.zeros_like(symbols) if held is None else held
     for number in range(_PASSES + 1):
         tables, numbers = coding_tables(symbols, quality, prior, previous)
         bits = load_scale_tables().bits[tables, np.abs(numbers)]
@@ -95,7 +95,7 @@ def choose_symbols(
             best[coded] = symbols[coded]
         if number < _PASSES:
             expected = symbols - numbers
-            symbols = _allowed(_chosen(levels, tables, expected, previous, price), prior)
+            symbols = _allowed(_chosen(levels, tables, expected, held, price), prior)
     return best
 
 
@@ -118,11 +118,11 @@ def _chosen(
     levels: Levels,
     tables: NDArray[np.uint8],
     expected: Symbols,
-    previous: Symbols | None,
+    held: Symbols | None,
     price: float,
 ) -> NDArray[np.floating]:
     """The best for every latent under its table, whose numbers are relative to what is
-    `expected`."""
+    `expected`; `held` are symbols of a frame before that may stay."""
     bits = load_scale_tables().bits
     nearest = np.rint(levels)
     candidates = [
@@ -130,8 +130,8 @@ def _chosen(
         expected,
         np.zeros_like(nearest),
     ]
-    if previous is not None:
-        candidates.append(previous)
+    if held is not None:
+        candidates.append(held)
     best, least = nearest, np.full(levels.shape, np.inf, np.float32)
     for candidate in (nearest, *candidates):
         size = np.abs(candidate - expected).clip(max=MAX_SYMBOL).astype(np.intp)

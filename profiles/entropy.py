@@ -7,6 +7,8 @@ import time
 import numpy as np
 
 from ..runtime.models import ModelEntry
+from ..runtime.motion_tables import packaged_motion
+from ..runtime.moved_frames import suits_motion
 from ..runtime.prior import Prior, packaged_priors
 from ..runtime.prior_part import first_groups
 from ..runtime.symbols import (
@@ -30,6 +32,11 @@ _PRIOR_LOW, _PRIOR_HIGH = 0.9, 1.3
 _FEW_GROUPS = 3
 # Multiply-accumulates of a prior's networks in the time of one coded symbol, on the same core.
 _MACS_A_SYMBOL = 2100
+# Of cells, those that move: in quiet scenes, in the middle, and at most; and multiply-accumulates
+# that a moved cell's window takes the time of. About twice as many cells have to be drawn as move.
+_MOVED_LOW, _MOVED_MID, _MOVED_HIGH = 0.05, 0.3, 1.0
+_WINDOW_MACS = 250_000
+_DRAWN_FOR_MOVED = 2.0
 # An I-frame decoder draws continued frames too, whose prior has more to compute.
 _KIND_LETTERS = {"iframe_decoder": "ci", "generator_p": "p", "generator_b": "b"}
 # Million coded symbols a second of one core where a profile does not say: what one core of the
@@ -58,13 +65,17 @@ def entropy_interval(
     prior = _prior(network)
     if prior is not None:
         coded = [first_groups(prior, count) for count in _coded_groups(prior)]
+        moving = _motion_macs(network.tier, prior)
         low, mid, high = (
-            1e3 * cells * (part.channels + _macs(part) / _MACS_A_SYMBOL) / rate for part in coded
+            1e3 * cells * (part.channels + (_macs(part) + macs) / _MACS_A_SYMBOL) / rate
+            for part, macs in zip(coded, moving, strict=True)
         )
         part = coded[1]
+        motion = f" and {moving[1]:,} of motion" if moving[1] else ""
         what = (
             f"{cells * part.channels:,} symbols of {len(part.groups)} of {len(prior.groups)} "
-            f"groups, with {_macs(part):,} MACs of a prior for each 16x16, one core, {basis}"
+            f"groups, with {_macs(part):,} MACs of a prior{motion} for each 16x16, one core, "
+            f"{basis}"
         )
         return Interval(_PRIOR_LOW * low, mid, _PRIOR_HIGH * high, what, None)
     symbols = CHANNELS * cells
@@ -89,6 +100,22 @@ def _coded_groups(prior: Prior) -> tuple[int, int, int]:
     """
     count = len(prior.groups)
     return (2, count - 1, count) if count > _FEW_GROUPS else (count, count, count)
+
+
+def _motion_macs(tier: str, prior: Prior) -> tuple[int, int, int]:
+    """Multiply-accumulates for a cell of frames that a prior continues by motion: where little
+    moves, in the middle, and where all does. None for other priors."""
+    tables = packaged_motion().get(tier)
+    if tables is None or not suits_motion(prior, tables):
+        return 0, 0, 0
+    low, mid, high = (
+        round(
+            min(1.0, _DRAWN_FOR_MOVED * share) * tables.draw.size
+            + share * (tables.see.size + _WINDOW_MACS)
+        )
+        for share in (_MOVED_LOW, _MOVED_MID, _MOVED_HIGH)
+    )
+    return low, mid, high
 
 
 def _macs(prior: Prior) -> int:

@@ -22,7 +22,7 @@ class FrameKind(IntEnum):
     """How a frame is made of its latents and of other frames.
 
     An I frame is on its own, P and B frames are made from one and two others. Of a C frame (for
-    "continued") only the coding of its symbols knows another frame's: it is drawn as an I frame.
+    "continued") only the coding of its latents knows another frame's: it is drawn as an I frame.
     """
 
     I = 0  # noqa: E741 (the field's own name)
@@ -47,7 +47,8 @@ class LatentPacket:
 
     `position` and `references` are display indices in the chunk: none for I, one for P, past and
     future for B, the frame that it continues for C. `quality` is 0 to 63. `data` is read by
-    `symbols.decode_latent`, or by `prior_coding.decode_with_prior` where the kind has a prior.
+    `symbols.decode_latent`, by `prior_coding.decode_with_prior` where the kind has a prior, and of
+    C frames by `moved_frames.decode_moved` where the body has motion.
     """
 
     kind: FrameKind
@@ -69,13 +70,15 @@ class LatentBody:
     `models` are the ids of the networks that were used, `difference_tables` for I, P and B frames
     the table (0 to 63) of each of the 16 groups' scale differences, `packets` in decoding order.
     `priors` are the ids (16 hexadecimal digits) of what codes I, P, B and C frames; kinds that
-    have one use no difference tables. Where there are C frames, I and C have one.
+    have one use no difference tables. Where there are C frames, I and C have one. `motion` is the
+    id of the tables by which C frames move, None where they do not.
     """
 
     models: tuple[str, ...]
     difference_tables: tuple[tuple[int, ...], ...]
     packets: tuple[LatentPacket, ...]
     priors: PriorIds = NO_PRIORS
+    motion: str | None = None
 
 
 class _LatentField(IntEnum):
@@ -84,6 +87,7 @@ class _LatentField(IntEnum):
     TABLE = 0x8003
     DATA = 0x8004
     PRIORS = 0x8005
+    MOTION = 0x8006
 
 
 def pack_latents(body: LatentBody) -> bytes:
@@ -107,6 +111,8 @@ def pack_latents(body: LatentBody) -> bytes:
     if body.priors != NO_PRIORS:
         ids = tuple(_NO_PRIOR if each is None else each for each in body.priors)
         fields.append((_LatentField.PRIORS, pack_model_ids(ids)))
+    if body.motion is not None:
+        fields.append((_LatentField.MOTION, pack_model_ids((body.motion,))))
     return pack_fields(fields)
 
 
@@ -127,7 +133,7 @@ def parse_latents(body: bytes, frames: int, what: str) -> LatentBody:
             raise BitstreamError(
                 f"{what}: C frames, but no prior for {' and '.join(missing)} frames"
             )
-    return LatentBody(models, rows, packets, priors)
+    return LatentBody(models, rows, packets, priors, _parse_motion(fields))
 
 
 def _parse_priors(fields: Fields) -> PriorIds:
@@ -139,6 +145,16 @@ def _parse_priors(fields: Fields) -> PriorIds:
         raise BitstreamError(f"{fields.what}: {len(ids)} priors, {len(FrameKind)} are wanted")
     i, p, b, c = (None if each == _NO_PRIOR else each for each in ids)
     return i, p, b, c
+
+
+def _parse_motion(fields: Fields) -> str | None:
+    data = fields.optional(_LatentField.MOTION)
+    if data is None:
+        return None
+    ids = parse_model_ids(data, fields.what)
+    if len(ids) != 1:
+        raise BitstreamError(f"{fields.what}: {len(ids)} motion tables, one is wanted")
+    return ids[0]
 
 
 def _parse_latent_packets(fields: Fields, frames: int) -> tuple[LatentPacket, ...]:

@@ -29,6 +29,8 @@ from .range_coder import RunDecoder, encode_runs
 from .scale_tables import MAX_SYMBOL, TABLES, load_scale_tables
 
 _HEADER = struct.Struct("<IhB")
+HEADER_BITS = 8.0 * _HEADER.size
+"""Of a frame that is coded at all, beside its symbols."""
 _WORD_BYTES = 4
 _HIGHEST_LOW = 2**15 - VALUES
 _LEVELS_PER_COARSE = 4
@@ -122,7 +124,7 @@ def prior_bits(symbols: Symbols, quality: int, prior: Prior, previous: Symbols |
     if not groups:
         return 0.0
     bits = load_scale_tables().bits
-    return 8.0 * _HEADER.size + sum(
+    return HEADER_BITS + sum(
         float(bits[tables, np.abs(numbers)].sum(dtype=np.float64))
         for tables, numbers in _of_groups(symbols, quality, prior, previous, groups)
     )

@@ -13,9 +13,12 @@ from ...decoder import IFrameDecoder, load
 from ...decoder.networks import PIXEL_SCALE, RELU6_SCALE
 from ...runtime.chunks import StrategyId
 from ...runtime.errors import ModelError
+from ...runtime.frame_levels import latent_of, levels_of
 from ...runtime.frames import PictureFormat, Planes
 from ...runtime.latents import step_size
 from ...runtime.models import packaged_models, read_models
+from ...runtime.motion_tables import MotionTables
+from ...runtime.moved_frames import Shown
 from ...runtime.packing import pack, unpack
 from ...runtime.payloads import FrameKind, LatentBody
 from ...runtime.sessions import Network, NetworkPool
@@ -25,10 +28,12 @@ from ..latent_kinds import NETWORKS, frame_kinds
 from ..latent_rate import coding_of
 from ..latent_refinement import refined
 from ..latent_symbols import device_latent, finest_quality
-from ..priors import Priors, tier_priors
+from ..moved_coding import MovedFrame, moved_frame
+from ..priors import Priors, tier_motion, tier_priors
 from ..quality import psnr
 from ..scene import Scene
 from ..symbol_choice import sent_symbols
+from ..training.iframe import price_of_bits
 from .latent_body import FrameSymbols, latent_body
 from .latent_order import (
     INTERVAL,
@@ -44,24 +49,32 @@ _MULTIPLE = 16
 _PORTS = ("past", "future")
 # B-frames in the middle feed no other frame's reference but those below them: they may be coarser.
 _B_QUALITY_OFFSET = 8
+# What an I-frame has, the frames after it get for nothing.
+_MOVED_QUALITY_OFFSET = 8
 
 
 @dataclass(frozen=True)
 class CodedFrame:
-    """One frame through analysis, symbols [C, h, w] and the INT8 network, as the player sees it."""
+    """One frame through analysis, symbols [C, h, w] and the INT8 network, as the player sees it.
+
+    `latent` [1, L, h, w] is what the network took. `moved` is what is sent of a frame that is
+    continued by motion.
+    """
 
     symbols: NDArray[np.int16]
     planes: Planes
     feature: NDArray[np.uint8]
+    latent: NDArray[np.uint8]
+    moved: MovedFrame | None = None
 
 
 class LatentCoder:
     """The analysis networks, and the INT8 networks that undo them, loaded as they are needed.
 
     `device` is where the analysis runs, a torch device. `refinement` is how many steps of descent
-    the latents of I-frames take (`latent_refinement`). `priors` code the symbols, those that are
-    installed for the tier where none are given. Raises ModelError if the tier has no networks of
-    the kind that is asked for, or they are not installed.
+    the latents of I-frames take (`latent_refinement`). `priors` code the symbols, and continued
+    frames move by `motion`: what is installed for the tier where no priors are given. Raises
+    ModelError if the tier has no networks of the kind that is asked for, or they are not installed.
     """
 
     def __init__(
@@ -72,9 +85,11 @@ class LatentCoder:
         *,
         refinement: int = 0,
         priors: Priors | None = None,
+        motion: MotionTables | None = None,
     ) -> None:
         self.priors = tier_priors(tier) if priors is None else priors
-        self._tier = tier
+        self.motion = tier_motion(tier, self.priors) if priors is None else motion
+        self.tier = tier
         self._refinement = refinement
         self._folder = read_models(packaged_models(tier))
         self._device = torch.device(device)
@@ -94,12 +109,12 @@ class LatentCoder:
         """The network that makes such frames' latents."""
         name = NETWORKS[kind].analysis
         if name not in self._analysis:
-            path = weights_path(name, self._tier)
+            path = weights_path(name, self.tier)
             if not path.is_file():
                 raise ModelError(
-                    f"{path.name}: no such analysis network; train tier {self._tier} first"
+                    f"{path.name}: no such analysis network; train tier {self.tier} first"
                 )
-            network = load_analysis(name, self._tier, path)
+            network = load_analysis(name, self.tier, path)
             # On two CPU cores convolutions run 1.6 times as fast in this order of bytes.
             for parameter in network.parameters():
                 if parameter.dim() == 4:
@@ -129,6 +144,26 @@ class LatentCoder:
         symbols = sent_symbols(levels[0], quality, prior, previous, followers=followers)
         return self.reconstruct(symbols, picture, kind, references, quality)
 
+    def code_moved(
+        self, packed: NDArray[np.uint8], picture: PictureFormat, before: Shown, quality: int
+    ) -> CodedFrame:
+        """A packed source frame [1, 96, H/8, W/8] that continues the one `before` by motion."""
+        prior = self.priors[FrameKind.C]
+        assert self.motion is not None
+        wanted = self._levels(packed, FrameKind.C, (), quality)[0].cpu().numpy()
+        moved = moved_frame(
+            wanted,
+            _luma(packed),
+            before,
+            quality,
+            prior,
+            self.motion,
+            price_of_vectors=float(price_of_bits(torch.tensor(quality))),
+        )
+        latent = latent_of(moved.shown.levels, quality)
+        frame, feature = self.light(FrameKind.C).run({"latent": latent})
+        return CodedFrame(moved.symbols, unpack(frame, picture), feature, latent, moved)
+
     def finest_quality(self, packed: NDArray[np.uint8], quality: int) -> int:
         """The finest quality, of those up to `quality`, at which the brightness of a packed frame
         [1, 96, H/8, W/8] has no more steps than can be sent."""
@@ -154,7 +189,7 @@ class LatentCoder:
             return latents / step_size(quality)
 
     def _refined(self, levels: torch.Tensor, frame: torch.Tensor, quality: int) -> torch.Tensor:
-        decoder = load(NETWORKS[FrameKind.I].light, self._tier).module.to(self._device)
+        decoder = load(NETWORKS[FrameKind.I].light, self.tier).module.to(self._device)
         assert isinstance(decoder, IFrameDecoder)
         # Tensors of inference mode take no part in gradients.
         coding = coding_of(self.priors.get(FrameKind.I), quality)
@@ -173,10 +208,22 @@ class LatentCoder:
         quality: int,
     ) -> CodedFrame:
         """What the device makes of symbols [C, h, w]."""
-        inputs = {"latent": device_latent(symbols, quality, self.priors.get(kind))}
+        latent = device_latent(symbols, quality, self.priors.get(kind))
+        inputs = {"latent": latent}
         inputs.update(zip(_PORTS, references, strict=False))
         frame, feature = self.light(kind).run(inputs)
-        return CodedFrame(symbols, unpack(frame, picture), feature)
+        return CodedFrame(symbols, unpack(frame, picture), feature, latent)
+
+
+def _luma(packed: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The luma [H, W] of a packed frame [1, 96, H/8, W/8]."""
+    rows, columns = packed.shape[2:]
+    blocks = packed[0, : _BLOCK * _BLOCK].reshape(_BLOCK, _BLOCK, rows, columns)
+    return blocks.transpose(2, 0, 3, 1).reshape(_BLOCK * rows, _BLOCK * columns)
+
+
+def _shown(coded: CodedFrame) -> Shown:
+    return Shown.still(levels_of(coded.latent)) if coded.moved is None else coded.moved.shown
 
 
 def _order(other: FrameKind, count: int, interval: int) -> list[PlannedFrame]:
@@ -200,12 +247,12 @@ def code_scene(
     quality_db = [0.0] * len(scene.frames)
     sent: list[FrameSymbols] = []
     for frame, used, coded in coded_frames(coder, strategy, scene, quality, interval):
-        sent.append(FrameSymbols(frame, used, coded.symbols))
+        sent.append(FrameSymbols(frame, used, coded.symbols, coded.moved))
         quality_db[frame.position] = psnr(scene.frames[frame.position], coded.planes).weighted
     kinds = sorted({each.frame.kind for each in sent})
     # Several kinds may share a network.
     models = tuple(dict.fromkeys(coder.light(kind).entry.model_id for kind in kinds))
-    return latent_body(sent, models, coder.priors), quality_db
+    return latent_body(sent, models, coder.priors, coder.motion), quality_db
 
 
 def coded_frames(
@@ -231,15 +278,26 @@ def coded_frames(
     last_use = {ref: step for step, frame in enumerate(order) for ref in frame.drawn_from}
     features: dict[int, NDArray[np.uint8]] = {}
     symbols: dict[int | None, NDArray[np.int16]] = {}
+    shown: dict[int, Shown] = {}
     for step, (frame, known) in enumerate(zip(order, known_frames(order), strict=True)):
         used = quality
         if frame.kind is FrameKind.B:
             used = max(0, quality - _B_QUALITY_OFFSET)
+        elif frame.kind is FrameKind.C and coder.motion is not None:
+            used = max(0, quality - _MOVED_QUALITY_OFFSET)
         packed = pack(scene.frames[frame.position], _BLOCK, _MULTIPLE)
         references = [features[reference] for reference in frame.drawn_from]
-        previous = symbols.get(known)
-        coded = coder.code(packed, scene.format, frame.kind, references, used, previous, followers)
+        if frame.kind is FrameKind.C and coder.motion is not None:
+            before = shown.pop(frame.references[0])
+            coded = coder.code_moved(packed, scene.format, before, used)
+        else:
+            previous = symbols.get(known)
+            coded = coder.code(
+                packed, scene.format, frame.kind, references, used, previous, followers
+            )
         symbols[frame.position] = coded.symbols
+        if coder.motion is not None:
+            shown[frame.position] = _shown(coded)
         yield frame, used, coded
         if frame.position in last_use:
             features[frame.position] = coded.feature

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ...runtime.motion_tables import MotionTables
 from ...runtime.payloads import KINDS, FrameKind, LatentBody, LatentPacket
 from ...runtime.prior import Prior
 from ...runtime.prior_coding import encode_with_prior
@@ -20,6 +21,7 @@ from ...runtime.symbols import (
     choose_scale_index,
     encode_latent,
 )
+from ..moved_coding import MovedFrame
 from ..priors import Priors
 from ..scale_choice import economical
 from .latent_order import PlannedFrame, known_frames
@@ -27,17 +29,25 @@ from .latent_order import PlannedFrame, known_frames
 
 @dataclass(frozen=True)
 class FrameSymbols:
-    """What is sent of one frame: `symbols` [C, h, w], at a quality index of 0 to 63."""
+    """What is sent of one frame: `symbols` [C, h, w], at a quality index of 0 to 63.
+
+    `moved` is a frame that is continued by motion, None for all others.
+    """
 
     frame: PlannedFrame
     quality: int
     symbols: NDArray[np.int16]
+    moved: MovedFrame | None = None
 
 
 def latent_body(
-    frames: Sequence[FrameSymbols], models: tuple[str, ...], priors: Priors
+    frames: Sequence[FrameSymbols],
+    models: tuple[str, ...],
+    priors: Priors,
+    motion: MotionTables | None = None,
 ) -> LatentBody:
-    """Frames in decoding order as a chunk's body. It names the priors of kinds that it has.
+    """Frames in decoding order as a chunk's body. It names the priors of kinds that it has, and
+    the tables by which frames have moved.
 
     Raises ValueError for symbols that cannot be sent: of a kind without a prior 64 channels of
     -127 to 127, of others what `encode_with_prior` takes; and for C frames without a prior.
@@ -68,7 +78,9 @@ def latent_body(
         for each in frames
     )
     i, p, b, c = ids
-    return LatentBody(models, tuple(tables[:KINDS]), packets, (i, p, b, c))
+    used = motion if any(each.moved is not None for each in frames) else None
+    motion_id = None if used is None else used.motion_id
+    return LatentBody(models, tuple(tables[:KINDS]), packets, (i, p, b, c), motion_id)
 
 
 def _known_symbols(frames: Sequence[FrameSymbols]) -> Mapping[int, NDArray[np.int16] | None]:
@@ -85,6 +97,9 @@ def _with_prior(
     frames: Sequence[FrameSymbols], prior: Prior, known: Mapping[int, NDArray[np.int16] | None]
 ) -> Iterator[bytes]:
     for each in frames:
+        if each.moved is not None:
+            yield each.moved.packet(each.quality, prior)
+            continue
         previous = known[each.frame.position]
         yield encode_with_prior(each.symbols, each.quality, prior, previous)
 

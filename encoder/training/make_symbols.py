@@ -28,6 +28,7 @@ from ...runtime.chunks import StrategyId
 from ...runtime.errors import EdgecodecError
 from ...runtime.frames import ColorInfo, PictureFormat, Planes
 from ...runtime.payloads import FrameKind
+from ..latent_kinds import missing_networks
 from ..resources import Resources
 from ..scene import Scene
 from ..strategies.latent import LatentCoder, coded_frames
@@ -46,7 +47,8 @@ _STRATEGIES = (StrategyId.SEMANTIC_LATENT, StrategyId.I_FRAME_INTERPOLATION)
 class SymbolCrop:
     """Symbols [C, 16, 16] int16 of a frame at a quality, and of the frame of its kind before.
 
-    `previous` is zero where there is no such frame.
+    `previous` is zero where there is no such frame; of a frame that is continued by motion it is
+    what its prior sees instead.
     """
 
     kind: FrameKind
@@ -63,11 +65,15 @@ def crops(
         return
     scene = _window(segment, random)
     for strategy in _STRATEGIES:
+        if missing_networks(strategy, coder.tier):
+            continue
         before: dict[FrameKind, NDArray[np.int16]] = {}
         quality = int(random.integers(QUALITIES))
         for frame, used, coded in coded_frames(coder, strategy, scene, quality):
             symbols = coded.symbols
             previous = before.get(frame.kind, np.zeros_like(symbols))
+            if coded.moved is not None:
+                previous = coded.moved.seen(used)
             row, column = (int(random.integers(side - CELLS + 1)) for side in symbols.shape[1:])
             place = (slice(None), slice(row, row + CELLS), slice(column, column + CELLS))
             yield SymbolCrop(frame.kind, used, symbols[place], previous[place])

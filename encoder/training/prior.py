@@ -22,7 +22,8 @@ from torch import Tensor
 from ...runtime.errors import ModelError
 from ...runtime.payloads import FrameKind
 from ...runtime.prior import Prior
-from ...runtime.prior_coding import prior_bits
+from ...runtime.prior_coding import HEADER_BITS, prior_bits
+from ...runtime.prior_part import groups_needed
 from ...runtime.prior_shape import Previous
 from ..strategies.latent_body import FrameSymbols, latent_body
 from ..strategies.latent_order import PlannedFrame
@@ -35,7 +36,8 @@ from .symbol_pack import SymbolPack, read_symbols
 
 _KINDS = {kind.name.lower(): kind for kind in FrameKind}
 _PREVIOUS = {previous.name.lower(): previous for previous in Previous}
-_GROUPS = (4, 12)
+# Channels coded before the others; the second where there are more than so many.
+_GROUPS, _MORE_GROUPS, _MANY = (4, 12), (4, 12, 32), 64
 _HIDDEN = 64
 _MOST_DIFFERENCE = 0.01
 _MEASURED = 256
@@ -46,24 +48,25 @@ class Measured:
     """Bits of held-out samples, each measured for itself.
 
     `integer` is what players' integers take, `estimated` the training's estimate of it, `scales`
-    what explicit scales take.
+    what explicit scales take, None for frames that cannot have them.
     """
 
     integer: float
     estimated: float
-    scales: float
+    scales: float | None
 
 
 def prior_shape(pack: SymbolPack, previous: Previous, hidden: int = _HIDDEN) -> PriorShape:
     """A prior for these symbols; their largest channels are coded first."""
     sizes = np.abs(pack.symbols).mean(axis=(0, 2, 3))
     order = tuple(int(channel) for channel in np.argsort(-sizes, kind="stable"))
+    groups = _MORE_GROUPS if len(order) > _MANY else _GROUPS
     return PriorShape(
         channels=len(order),
         whole=False,
         previous=previous,
-        groups=(*_GROUPS, len(order) - sum(_GROUPS)),
-        means=(*(True for _ in _GROUPS), False),
+        groups=(*groups, len(order) - sum(groups)),
+        means=(*(True for _ in groups), False),
         hidden=hidden,
         order=order,
     )
@@ -100,8 +103,8 @@ def measure(net: PriorNet, prior: Prior, kind: FrameKind, held: SymbolPack) -> M
     """What held-out samples take. ModelError if training's estimate is off by more than 1 %."""
     measured = Measured(
         sum(_integer_bits(prior, held)),
-        sum(_estimated_bits(net, held)),
-        sum(_scale_bits(kind, held)),
+        sum(_estimated_bits(net, prior, held)),
+        None if kind is FrameKind.C else sum(_scale_bits(kind, held)),
     )
     if abs(measured.estimated - measured.integer) > _MOST_DIFFERENCE * measured.integer:
         raise ModelError(
@@ -123,14 +126,20 @@ def _integer_bits(prior: Prior, held: SymbolPack) -> Iterator[float]:
         yield prior_bits(held.symbols[n], int(held.quality[n]), prior, previous)
 
 
-def _estimated_bits(net: PriorNet, held: SymbolPack) -> Iterator[float]:
+def _estimated_bits(net: PriorNet, prior: Prior, held: SymbolPack) -> Iterator[float]:
     for n in _some(held):
+        # As players have it: only groups of channels that are not all as expected are coded.
+        expected = held.previous[n] if prior.shape.is_gated else np.zeros_like(held.symbols[n])
+        groups = groups_needed(held.symbols[n], expected, prior)
+        if not groups:
+            continue
         symbols, previous = (
             torch.from_numpy(each[n : n + 1]).float() for each in (held.symbols, held.previous)
         )
         quality = torch.tensor([int(held.quality[n])])
         with torch.inference_mode():
-            yield float(net.bits(symbols, quality, previous if net.shape.previous else None))
+            seen = previous if net.shape.previous else None
+            yield HEADER_BITS + float(net.bits(symbols, quality, seen, groups=groups))
 
 
 def _scale_bits(kind: FrameKind, held: SymbolPack) -> Iterator[float]:
@@ -168,10 +177,11 @@ def main() -> None:
     )
     prior = Prior.from_arrays(net.arrays())
     found = measure(net, prior, kind, held)
+    share = "" if found.scales is None else f"{found.integer / found.scales:.3f} of the bits with "
     print(
-        f"{asked.kind}-frames that were not trained on: {found.integer / found.scales:.3f} of the "
-        f"bits with explicit scales; {found.integer:.0f} bits in integers, {found.estimated:.0f} "
-        "as estimated"
+        f"{asked.kind}-frames that were not trained on: {share}"
+        f"{'explicit scales; ' if share else ''}{found.integer:.0f} bits in integers, "
+        f"{found.estimated:.0f} as estimated"
     )
     if asked.publish:
         publish_prior(net, asked.publish, done)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from ..container import Limits
 from ..frames import PictureFormat
+from ..motion_tables import MotionTables, find_motion
 from ..prior import Prior, find_prior
 from ..sessions import NetworkPool
 from ..title import TitleWeights
@@ -16,8 +17,8 @@ from ..workers import Workers
 @dataclass(frozen=True)
 class SceneContext:
     """Geometry of the video, the networks to draw on, decoder threads (0: all), limits, the
-    stream's title weights by number, the threads that mend frames, and how priors are found by
-    their ids."""
+    stream's title weights by number, the threads that mend frames, and how priors and motion tables
+    are found by their ids."""
 
     format: PictureFormat
     networks: NetworkPool
@@ -26,3 +27,4 @@ class SceneContext:
     titles: Mapping[int, TitleWeights] = field(default_factory=dict)
     workers: Workers = field(default_factory=lambda: Workers("mend"))
     priors: Callable[[str], Prior] = find_prior
+    motion: Callable[[str], MotionTables] = find_motion

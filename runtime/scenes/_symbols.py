@@ -1,15 +1,20 @@
-"""What turns the packets of one kind of frame into symbols: explicit scales, or a prior."""
+"""What turns the packets of one kind of frame into latents: explicit scales, a prior, or motion and
+a prior."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import BitstreamError
 from ..fields import Limits
+from ..frame_levels import latent_of, levels_of
+from ..latents import dequantize
+from ..motion_tables import MotionTables
+from ..moved_frames import Shown, decode_moved, suits_motion
 from ..payloads import FrameKind, LatentBody, LatentPacket
 from ..prior import Prior
 from ..prior_coding import decode_with_prior, network_symbols
@@ -17,7 +22,11 @@ from ..prior_shape import Previous
 from ..symbols import CHANNELS, ScaleIndex, decode_latent
 from ._context import SceneContext
 
-Symbols = NDArray[np.int16]
+Decoded = NDArray[np.int16]
+"""Symbols [C, h, w] of a frame as they are coded, or levels of one that is continued by motion."""
+_Frame = TypeVar("_Frame")
+Latent = NDArray[np.uint8]
+"""[1, channels, h, w], zero at level 128."""
 
 
 class KindDecoder(Protocol):
@@ -28,12 +37,11 @@ class KindDecoder(Protocol):
     needs_all: bool
     """Whether frames may rest on any of the kind before; if not, on none but their references."""
 
-    def decode(self, packet: LatentPacket) -> Symbols:
-        """Symbols of the next frame, as they are coded. BitstreamError if it is damaged."""
+    def decode(self, packet: LatentPacket) -> Decoded:
+        """The next frame. BitstreamError if it is damaged."""
 
-    def latents(self, symbols: Symbols) -> NDArray[np.int8]:
-        """What networks take of them, [channels, h, w], still to be dequantised. BitstreamError if
-        they cannot."""
+    def latent(self, decoded: Decoded, quality: int) -> Latent:
+        """What networks take of it. BitstreamError if they cannot."""
 
 
 def kind_decoders(
@@ -43,18 +51,25 @@ def kind_decoders(
 
     ModelError if a prior is not there, BitstreamError if it does not suit its frames.
     """
-    kept = _Kept(body, context.limits)
     kinds = sorted({packet.kind for packet in body.packets})
     priors = {kind: _prior(kind, body, context) for kind in kinds}
     continued, first = priors.get(FrameKind.C), priors.get(FrameKind.I)
+    tables = None if body.motion is None else context.motion(body.motion)
     if continued is not None:
-        _check_continued(continued, first)
-    return {
-        kind: _Scaled(body.difference_tables[kind], shape, context.limits)
-        if prior is None
-        else _WithPrior(kind, prior, shape, kept, context.limits)
-        for kind, prior in priors.items()
-    }
+        _check_continued(continued, first, tables)
+    shown: _Kept[Shown] = _Kept(body, context.limits)
+    kept: _Kept[Decoded] = _Kept(body, context.limits)
+    made: dict[FrameKind, KindDecoder] = {}
+    for kind, prior in priors.items():
+        if prior is None:
+            made[kind] = _Scaled(body.difference_tables[kind], shape, context.limits)
+        elif kind is FrameKind.C and tables is not None:
+            made[kind] = _Moved(prior, tables, shown, context.limits)
+        else:
+            made[kind] = _WithPrior(kind, prior, shape, kept, context.limits)
+    if tables is not None and first is not None:
+        made[FrameKind.I] = _Moving(made[FrameKind.I], shown)
+    return made
 
 
 def _prior(kind: FrameKind, body: LatentBody, context: SceneContext) -> Prior | None:
@@ -62,18 +77,27 @@ def _prior(kind: FrameKind, body: LatentBody, context: SceneContext) -> Prior | 
     if prior_id is None:
         return None
     prior = context.priors(prior_id)
-    if prior.shape.is_gated != (kind is FrameKind.C):
+    continues = kind is FrameKind.C and body.motion is None
+    if prior.shape.is_gated != continues:
         raise BitstreamError(
             f"prior {prior_id} of {kind.name} frames is {'' if prior.shape.is_gated else 'not '}"
-            "gated: C frames need such a prior, others cannot have one"
+            "gated: C frames without motion need such a prior, others cannot have one"
         )
     return prior
 
 
-def _check_continued(continued: Prior, first: Prior | None) -> None:
-    """Whether C frames' symbols are such as I frames have."""
+def _check_continued(continued: Prior, first: Prior | None, tables: MotionTables | None) -> None:
+    """Whether C frames' latents are such as I frames have."""
     if first is None:
         raise BitstreamError("C frames, but no prior for I frames")
+    if tables is not None:
+        if not (suits_motion(continued, tables) and first.whole):
+            raise BitstreamError(
+                f"C frames' prior {continued.prior_id} or I frames' {first.prior_id} does not suit "
+                f"motion tables {tables.motion_id} of {tables.channels} channels"
+            )
+        if first.channels == continued.channels:
+            return
     if (continued.channels, continued.whole) != (first.channels, first.whole):
         raise BitstreamError(
             f"C frames' prior {continued.prior_id} codes {continued.channels} channels and I "
@@ -81,8 +105,8 @@ def _check_continued(continued: Prior, first: Prior | None) -> None:
         )
 
 
-class _Kept:
-    """Symbols of frames, as long as a later one continues them."""
+class _Kept(Generic[_Frame]):
+    """What frames decoded to, as long as a later one continues them."""
 
     def __init__(self, body: LatentBody, limits: Limits) -> None:
         self._most = limits.max_frames_held
@@ -92,22 +116,22 @@ class _Kept:
             for step, packet in enumerate(body.packets)
             if packet.kind is FrameKind.C
         }
-        self._symbols: dict[int, Symbols] = {}
+        self._frames: dict[int, _Frame] = {}
 
-    def continued_by(self, packet: LatentPacket) -> Symbols:
-        """The symbols that a C frame continues."""
-        return self._symbols[packet.references[0]]
+    def continued_by(self, packet: LatentPacket) -> _Frame:
+        """What a C frame continues."""
+        return self._frames[packet.references[0]]
 
-    def keep(self, packet: LatentPacket, symbols: Symbols) -> None:
-        """Keep the symbols of a decoded frame if a later one continues it, and no longer those
+    def keep(self, packet: LatentPacket, decoded: _Frame) -> None:
+        """Keep what a frame decoded to if a later one continues it, and no longer those frames
         that none does."""
-        self._symbols[packet.position] = symbols
+        self._frames[packet.position] = decoded
         step = self._steps[packet.position]
-        for position in [each for each in self._symbols if self._last_use.get(each, -1) <= step]:
-            del self._symbols[position]
-        if len(self._symbols) > self._most:
+        for position in [each for each in self._frames if self._last_use.get(each, -1) <= step]:
+            del self._frames[position]
+        if len(self._frames) > self._most:
             raise BitstreamError(
-                f"{len(self._symbols)} frames are yet to be continued, at most {self._most} may"
+                f"{len(self._frames)} frames are yet to be continued, at most {self._most} may"
             )
 
 
@@ -121,18 +145,23 @@ class _Scaled:
         self._limits = limits
         self._previous: ScaleIndex | None = None
 
-    def decode(self, packet: LatentPacket) -> Symbols:
+    def decode(self, packet: LatentPacket) -> Decoded:
         latent = decode_latent(packet.data, self._shape, self._tables, self._previous, self._limits)
         self._previous = latent.scale_index
         return latent.symbols.astype(np.int16)
 
-    def latents(self, symbols: Symbols) -> NDArray[np.int8]:
-        return symbols.astype(np.int8)
+    def latent(self, decoded: Decoded, quality: int) -> Latent:
+        return dequantize(decoded.astype(np.int8), quality)
 
 
 class _WithPrior:
     def __init__(
-        self, kind: FrameKind, prior: Prior, shape: tuple[int, int], kept: _Kept, limits: Limits
+        self,
+        kind: FrameKind,
+        prior: Prior,
+        shape: tuple[int, int],
+        kept: _Kept[Decoded],
+        limits: Limits,
     ) -> None:
         self.channels = prior.channels + prior.whole
         self.needs_all = prior.previous is Previous.SEEN
@@ -141,9 +170,9 @@ class _WithPrior:
         self._shape = shape
         self._kept = kept
         self._limits = limits
-        self._previous: Symbols | None = None
+        self._previous: Decoded | None = None
 
-    def decode(self, packet: LatentPacket) -> Symbols:
+    def decode(self, packet: LatentPacket) -> Decoded:
         previous = self._kept.continued_by(packet) if self._is_continued else self._previous
         symbols = decode_with_prior(
             packet.data, self._shape, packet.quality, self._prior, previous, self._limits
@@ -153,5 +182,48 @@ class _WithPrior:
             self._previous = symbols
         return symbols
 
-    def latents(self, symbols: Symbols) -> NDArray[np.int8]:
-        return network_symbols(symbols, self._prior)
+    def latent(self, decoded: Decoded, quality: int) -> Latent:
+        return dequantize(network_symbols(decoded, self._prior), quality)
+
+
+class _Moving:
+    """I frames that others continue by motion, and need the levels of."""
+
+    def __init__(self, whole: KindDecoder, shown: _Kept[Shown]) -> None:
+        self.channels = whole.channels
+        self.needs_all = whole.needs_all
+        self._whole = whole
+        self._shown = shown
+
+    def decode(self, packet: LatentPacket) -> Decoded:
+        symbols = self._whole.decode(packet)
+        latent = self.latent(symbols, packet.quality)
+        self._shown.keep(packet, Shown.still(levels_of(latent)))
+        return symbols
+
+    def latent(self, decoded: Decoded, quality: int) -> Latent:
+        return self._whole.latent(decoded, quality)
+
+
+class _Moved:
+    needs_all = False
+
+    def __init__(
+        self, prior: Prior, tables: MotionTables, shown: _Kept[Shown], limits: Limits
+    ) -> None:
+        self.channels = prior.channels + 1
+        self._prior = prior
+        self._tables = tables
+        self._shown = shown
+        self._limits = limits
+
+    def decode(self, packet: LatentPacket) -> Decoded:
+        before = self._shown.continued_by(packet)
+        shown = decode_moved(
+            packet.data, before, packet.quality, self._prior, self._tables, self._limits
+        )
+        self._shown.keep(packet, shown)
+        return shown.levels
+
+    def latent(self, decoded: Decoded, quality: int) -> Latent:
+        return latent_of(decoded, quality)

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from ..av_planes import frozen
 from ..errors import BitstreamError, UnsupportedError
 from ..frames import PictureFormat, Planes
-from ..latents import dequantize
 from ..packing import padded_size, unpack
 from ..payloads import FrameKind, LatentBody, LatentPacket
 from ..prefetch import prefetched
@@ -79,9 +78,9 @@ def _decoded_latents(
         if packet.position not in needed:
             continue
         decoder = decoders[packet.kind]
-        symbols = decoder.decode(packet)
+        decoded = decoder.decode(packet)
         if packet.position in drawn:
-            yield dequantize(decoder.latents(symbols), packet.quality)
+            yield decoder.latent(decoded, packet.quality)
 
 
 def _made(

@@ -22,6 +22,8 @@ FILES = (
     "encoder/downscale.py",
     "encoder/latent_kinds.py",
     "encoder/latent_symbols.py",
+    "encoder/motion_search.py",
+    "encoder/moved_coding.py",
     "encoder/priors.py",
     "encoder/quality.py",
     "encoder/scale_choice.py",
@@ -35,6 +37,7 @@ FILES = (
     "encoder/weights/analysis_i-nano.safetensors",
     "runtime/payloads.py",
     "runtime/scenes/latent.py",
+    "runtime/motions/edge.npz",
     "runtime/priors/nano-i.npz",
     "runtime/networks/nano/manifest.json",
 )

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from edgecodec.encoder.moved_coding import moved_frame
 from edgecodec.encoder.strategies.latent_body import FrameSymbols, latent_body
-from edgecodec.encoder.strategies.latent_order import interpolated_order, predicted_order
+from edgecodec.encoder.strategies.latent_order import (
+    continued_order,
+    interpolated_order,
+    predicted_order,
+)
 from edgecodec.runtime.chunks import StrategyId
+from edgecodec.runtime.moved_frames import Shown, decode_moved
 from edgecodec.runtime.payloads import NO_PRIORS, FrameKind, LatentBody, pack_body, parse_body
 from edgecodec.runtime.prior import Prior
 from edgecodec.runtime.prior_coding import decode_with_prior
 from edgecodec.runtime.symbols import ScaleIndex, decode_latent
 
+from ..runtime.motion_samples import cosine_tables
+from .moving_pictures import first_frame, texture, wanted_of
 from .prior_samples import CHANNELS, prior_of, smooth_symbols
 
 SHAPE = (5, 7)
 MODELS = ("0123456789abcdef",)
-I, P, B = FrameKind.I, FrameKind.P, FrameKind.B  # noqa: E741 (the kinds' own names)
+I, P, B, C = FrameKind  # noqa: E741 (the kinds' own names)
 
 
 def scene(order, *, channels: int = CHANNELS, brightness: int = 0) -> list[FrameSymbols]:
@@ -116,3 +126,65 @@ def test_zeros_need_no_bytes_with_a_prior_or_without() -> None:
     for priors in ({}, ALL):
         body = latent_body(nothing, MODELS, priors)
         assert [packet.data for packet in body.packets] == [b"", b""]
+
+
+MOVED_CHANNELS = 12
+TABLES = cosine_tables(MOVED_CHANNELS)
+MOVING = {
+    I: prior_of(MOVED_CHANNELS, whole=True, seed=4),
+    C: prior_of(MOVED_CHANNELS, previous=True, seed=5),
+}
+
+
+def moving_scene() -> tuple[Shown, list[FrameSymbols]]:
+    """What is shown of an I-frame, and what is sent of it and of two that move on."""
+    wide = texture(64, 128)
+    views = [np.ascontiguousarray(wide[:, at : at + 96]) for at in (0, 4, 8)]
+    shown = first = first_frame(views[0], TABLES, 40)
+    symbols = np.rint(wanted_of(views[0], TABLES, 40)).astype(np.int16)
+    order = continued_order(3)
+    sent = [FrameSymbols(order[0], 40, symbols)]
+    for frame, quality, luma in zip(order[1:], (32, 30), views[1:], strict=True):
+        moved = moved_frame(
+            wanted_of(luma, TABLES, quality),
+            luma,
+            shown,
+            quality,
+            MOVING[C],
+            TABLES,
+            price_of_vectors=50.0,
+        )
+        sent.append(FrameSymbols(frame, quality, moved.symbols, moved))
+        shown = moved.shown
+    return first, sent
+
+
+def test_players_read_frames_that_move() -> None:
+    shown, frames = moving_scene()
+    body = latent_body(frames, MODELS, MOVING, TABLES)
+    assert body.motion == TABLES.motion_id
+    assert body.priors == (MOVING[I].prior_id, None, None, MOVING[C].prior_id)
+    assert not any(map(any, body.difference_tables))
+    parsed = parse_body(StrategyId.SEMANTIC_LATENT, pack_body(body), 3)
+    assert parsed == body
+    first, *others = body.packets
+    read = decode_with_prior(first.data, (4, 6), 40, MOVING[I], None)
+    assert np.array_equal(read, frames[0].symbols)
+    for packet, each in zip(others, frames[1:], strict=True):
+        assert packet.quality == each.quality
+        shown = decode_moved(packet.data, shown, packet.quality, MOVING[C], TABLES)
+        assert each.moved is not None
+        assert shown.vectors.any()
+        assert np.array_equal(shown.vectors, each.moved.shown.vectors)
+        assert np.array_equal(shown.levels, each.moved.shown.levels)
+
+
+def test_a_body_names_no_tables_where_no_frame_has_moved() -> None:
+    _, frames = moving_scene()
+    assert latent_body(frames[:1], MODELS, MOVING, TABLES).motion is None
+    continued = [replace(each, moved=None) for each in frames]
+    priors = {I: MOVING[I], C: prior_of(MOVED_CHANNELS, whole=True, gated=True)}
+    assert latent_body(continued, MODELS, priors, TABLES).motion is None
+    assert latent_body(scene(predicted_order(3)), MODELS, ALL, TABLES).motion is None
+    # One is enough.
+    assert latent_body(frames, MODELS, MOVING, TABLES).motion is not None

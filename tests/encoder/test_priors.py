@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 
 import pytest
+from edgecodec.encoder import priors as tier_module
 from edgecodec.encoder.media import open_source
-from edgecodec.encoder.priors import tier_priors
+from edgecodec.encoder.priors import tier_motion, tier_priors
 from edgecodec.encoder.resources import Resources
 from edgecodec.encoder.scene import Scene
 from edgecodec.encoder.strategies.latent import LatentCoder, code_scene
 from edgecodec.runtime.chunks import Chunk, StrategyId
+from edgecodec.runtime.errors import ModelError
 from edgecodec.runtime.frames import ColorInfo, PictureFormat, Planes
+from edgecodec.runtime.motion_tables import MotionTables, packaged_motion
+from edgecodec.runtime.moved_frames import suits_motion
 from edgecodec.runtime.payloads import FrameKind, pack_body
-from edgecodec.runtime.prior import packaged_priors
+from edgecodec.runtime.prior import Prior, packaged_priors
 from edgecodec.runtime.scenes import SceneContext, decode_scene
+
+from ..runtime.motion_samples import cosine_tables
+from .prior_samples import prior_of
 
 ROOT = Path(__file__).parents[2]
 CLIP = ROOT / "examples" / "media" / "bbb_720p.mp4"
@@ -90,3 +98,83 @@ def test_each_has_its_card_and_its_curve() -> None:
         curve = json.loads((PRIORS / f"{name}.curve.json").read_text())
         assert curve["steps"] > 0
         assert curve["points"][-1][1] < curve["points"][0][1]
+
+
+CHANNELS = 12
+TABLES = cosine_tables(CHANNELS)
+SEEN = prior_of(CHANNELS, previous=True)
+
+
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch) -> dict[str, MotionTables]:
+    """What stands for the installed tables, by tier."""
+    tables: dict[str, MotionTables] = {}
+    monkeypatch.setattr(tier_module, "packaged_motion", lambda: tables)
+    return tables
+
+
+@pytest.mark.parametrize(
+    "priors",
+    [
+        {},
+        {FrameKind.I: prior_of(CHANNELS, whole=True), FrameKind.P: SEEN},
+        {FrameKind.C: prior_of(CHANNELS, gated=True)},
+        {FrameKind.C: prior_of(CHANNELS, whole=True, gated=True)},
+    ],
+    ids=["none", "other kinds", "gated", "gated, whole"],
+)
+def test_frames_that_are_not_continued_by_motion_need_no_tables(
+    installed: dict[str, MotionTables], priors: Mapping[FrameKind, Prior]
+) -> None:
+    assert tier_motion("any", priors) is None
+    installed["any"] = TABLES
+    assert tier_motion("any", priors) is None
+
+
+def test_frames_that_are_continued_by_motion_have_the_tables_of_their_tier(
+    installed: dict[str, MotionTables],
+) -> None:
+    installed.update(any=TABLES, other=cosine_tables(CHANNELS + 1))
+    assert tier_motion("any", {FrameKind.C: SEEN}) is TABLES
+
+
+@pytest.mark.parametrize(
+    ("prior", "tables"),
+    [
+        (SEEN, {}),
+        (SEEN, {"other": TABLES}),
+        (SEEN, {"any": cosine_tables(CHANNELS + 1)}),
+        (prior_of(CHANNELS, whole=True, previous=True), {"any": TABLES}),
+        (prior_of(CHANNELS), {"any": TABLES}),
+    ],
+    ids=["none", "of another tier", "other channels", "whole", "sees nothing"],
+)
+def test_tables_that_are_missing_or_do_not_suit_are_an_error_that_says_what_to_do(
+    installed: dict[str, MotionTables], prior: Prior, tables: dict[str, MotionTables]
+) -> None:
+    installed.update(tables)
+    with pytest.raises(ModelError, match=r"edgecodec\.encoder\.training\.motion") as raised:
+        tier_motion("any", {FrameKind.C: prior})
+    for part in (prior.prior_id, "tier any", f"{CHANNELS} channels"):
+        assert part in str(raised.value)
+
+
+def test_a_coder_says_so_before_it_codes(
+    resources: Resources, installed: dict[str, MotionTables]
+) -> None:
+    with pytest.raises(ModelError, match="motion tables"):
+        LatentCoder("edge", "cpu", resources.networks)
+
+
+def test_what_is_installed_fits_together(resources: Resources) -> None:
+    assert tier_motion("nano", tier_priors("nano")) is None
+    assert LatentCoder("nano", "cpu", resources.networks).motion is None
+    priors = tier_priors("edge")
+    tables = tier_motion("edge", priors)
+    assert tables is not None
+    assert tables is packaged_motion()["edge"]
+    assert suits_motion(priors[FrameKind.C], tables)
+    assert priors[FrameKind.I].channels == tables.channels
+    assert LatentCoder("edge", "cpu", resources.networks).motion is tables
+    # Those who bring priors bring tables as well.
+    assert LatentCoder("edge", "cpu", resources.networks, priors=priors).motion is None

@@ -84,11 +84,21 @@ def test_dearer_bits_are_fewer(prior: Prior) -> None:
     assert sizes[0] > sizes[1] > sizes[2]
 
 
-@pytest.mark.parametrize("prior", [PLAIN, WHOLE], ids=["plain", "whole"])
+@pytest.mark.parametrize("prior", [PLAIN, WHOLE, SEEN], ids=["plain", "whole", "seen"])
 def test_bits_for_nothing_leave_the_nearest(prior: Prior) -> None:
     levels = levels_of(prior)
-    chosen = choose_symbols(levels, QUALITY, prior, price=0.0)
+    chosen = choose_symbols(levels, QUALITY, prior, previous_of(prior), price=0.0)
     assert np.array_equal(chosen, np.rint(levels))
+
+
+def test_what_is_only_seen_is_not_held() -> None:
+    """Without gates, what was before is no symbol of this frame: nothing stays but zeros."""
+    previous = np.ones((CHANNELS, *SHAPE), np.int16)
+    levels = np.full(previous.shape, 0.45, np.float32)
+    for prior, stays in ((SEEN, np.zeros_like(previous)), (GATED, previous)):
+        chosen = choose_symbols(levels, QUALITY, prior, previous, price=5.0)
+        assert np.array_equal(chosen, stays)
+        assert encode_with_prior(chosen, QUALITY, prior, previous) == b""
 
 
 @EVERY

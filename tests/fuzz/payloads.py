@@ -115,7 +115,9 @@ def seeds() -> Iterator[bytes]:
                 if isinstance(body, LatentBody):
                     yield tag + pack_body(replace(body, priors=(MODEL, None, MODEL, None)))
                     if chunk.strategy is StrategyId.SEMANTIC_LATENT:
-                        yield tag + pack_body(_continued(body))
+                        continued = _continued(body)
+                        yield tag + pack_body(continued)
+                        yield tag + pack_body(replace(continued, motion=MODEL))
 
 
 def _continued(body: LatentBody) -> LatentBody:

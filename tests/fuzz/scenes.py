@@ -30,6 +30,13 @@ from numpy.typing import NDArray
 
 from ..runtime import mutations
 from ..runtime.golden_streams import DEEP, GOLDEN, SMALL
+from ..runtime.motion_samples import (
+    NANO_CHANNELS,
+    cosine_tables,
+    finder,
+    moving_priors,
+    moving_scene,
+)
 from ..runtime.prior_samples import (
     NANO_DESIGN,
     Priors,
@@ -98,14 +105,14 @@ def _priors() -> Priors:
 
 
 def _find_prior(prior_id: str) -> Prior:
-    for prior in _priors():
+    for prior in (*_priors(), *moving_priors()):
         if prior.prior_id == prior_id:
             return prior
     raise ModelError(f"no prior {prior_id}")
 
 
 def _with_priors() -> Iterator[tuple[StrategyId, LatentBody]]:
-    """Scenes whose frames have priors, of all kinds."""
+    """Scenes whose frames have priors, of all kinds, and one whose frames move."""
     for strategy, order in (
         (StrategyId.SEMANTIC_LATENT, CHAIN),
         (StrategyId.SEMANTIC_LATENT, _CONTINUED),
@@ -116,6 +123,13 @@ def _with_priors() -> Iterator[tuple[StrategyId, LatentBody]]:
             for (kind, position, references), symbols in zip(order, _symbols(), strict=False)
         ]
         yield strategy, body_with_priors(frames, LATENT_MODELS, _priors())
+    yield StrategyId.SEMANTIC_LATENT, _with_motion()
+
+
+def _with_motion() -> LatentBody:
+    """A scene whose frames move, one of which does not."""
+    body = moving_scene(_CONTINUED, latent_shape(SMALL), LATENT_MODELS).body
+    return replace(body, packets=(*body.packets[:-1], replace(body.packets[-1], data=b"")))
 
 
 def _symbols() -> Iterator[NDArray[np.int16]]:
@@ -144,6 +158,7 @@ def run(data: bytes) -> str:
         LIMITS,
         _titles(),
         priors=_find_prior,
+        motion=finder(cosine_tables(NANO_CHANNELS)),
     )
     chunk = Chunk(0, 0, strategy, tuple(range(frames)), data[3:])
     name = strategy.name.lower()

@@ -106,6 +106,7 @@ def latent_bodies(draw: st.DrawFn) -> LatentBody:
         (draw(rows), draw(rows), draw(rows)),
         tuple(packets),
         draw(st.tuples(continued, prior, prior, continued)),
+        draw(st.none() | model_ids),
     )
 
 
@@ -256,6 +257,35 @@ def test_priors_are_four_ids(size: int) -> None:
     damaged = pack_body(latents()) + pack_fields([(0x8005, bytes(size))])
     with pytest.raises(BitstreamError, match=r"priors|model ids"):
         parse_body(StrategyId.SEMANTIC_LATENT, damaged, 3)
+
+
+def test_a_body_with_motion_has_a_field_more() -> None:
+    body = latents((2, {"kind": FrameKind.C, "references": (0,)}))
+    assert isinstance(body, LatentBody)
+    body = replace(body, priors=(MODEL, None, None, MODEL))
+    packed = pack_body(body)
+    assert parse_body(StrategyId.SEMANTIC_LATENT, packed, 3).motion is None  # type: ignore[union-attr]
+    moving = replace(body, motion="0123456789abcdef")
+    assert pack_body(moving) == packed + pack_fields([(0x8006, bytes.fromhex("0123456789abcdef"))])
+    assert parse_body(StrategyId.SEMANTIC_LATENT, pack_body(moving), 3) == moving
+
+
+@pytest.mark.parametrize("size", [0, 7, 9, 16, 24])
+def test_motion_is_one_id(size: int) -> None:
+    damaged = pack_body(latents()) + pack_fields([(0x8006, bytes(size))])
+    with pytest.raises(BitstreamError, match=r"motion tables, one is wanted|model ids of"):
+        parse_body(StrategyId.SEMANTIC_LATENT, damaged, 3)
+
+
+def test_a_body_moves_by_one_set_of_tables() -> None:
+    field = pack_fields([(0x8006, bytes.fromhex(MODEL))])
+    with pytest.raises(BitstreamError, match="field 0x8006 occurs 2 times"):
+        parse_body(StrategyId.SEMANTIC_LATENT, pack_body(latents()) + 2 * field, 3)
+    body = latents()
+    assert isinstance(body, LatentBody)
+    for wrong in ("ab", "AB" * 8, ""):
+        with pytest.raises(ValueError, match="model id"):
+            pack_body(replace(body, motion=wrong))
 
 
 def test_c_frames_need_the_priors_of_both_kinds() -> None:

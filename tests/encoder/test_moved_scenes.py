@@ -1,0 +1,278 @@
+"""Scenes whose frames are continued by motion, as tier edge codes them, and as any tier might."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from edgecodec.encoder.quality import psnr
+from edgecodec.encoder.resources import Resources
+from edgecodec.encoder.scene import Scene
+from edgecodec.encoder.strategies.latent import CodedFrame, LatentCoder, code_scene, coded_frames
+from edgecodec.runtime.chunks import Chunk, StrategyId
+from edgecodec.runtime.errors import ModelError
+from edgecodec.runtime.frame_levels import latent_of, levels_of
+from edgecodec.runtime.frames import PictureFormat, Planes
+from edgecodec.runtime.motion import drawn
+from edgecodec.runtime.moved_frames import Shown
+from edgecodec.runtime.packing import pack
+from edgecodec.runtime.payloads import FrameKind, LatentBody, pack_body, parse_body
+from edgecodec.runtime.prior import Prior
+from edgecodec.runtime.scenes import SceneContext, decode_scene
+from torch import Tensor, nn
+
+from ..runtime.motion_samples import NANO_CHANNELS, cosine_tables, finder
+from .fakes import scene_of
+from .moving_pictures import panned
+from .prior_samples import prior_of
+
+PICTURE = PictureFormat(128, 96)
+ODD = PictureFormat(97, 65)
+SEMANTIC, INTERPOLATED = StrategyId.SEMANTIC_LATENT, StrategyId.I_FRAME_INTERPOLATION
+STEP = 3
+COARSER = 8
+COSINES = cosine_tables(NANO_CHANNELS)
+SYNTHETIC = {
+    FrameKind.I: prior_of(NANO_CHANNELS, whole=True, seed=1),
+    FrameKind.C: prior_of(NANO_CHANNELS, previous=True, seed=2),
+}
+
+
+@pytest.fixture(scope="module")
+def resources() -> Resources:
+    return Resources(threads=1)
+
+
+@pytest.fixture(scope="module")
+def edge(resources: Resources) -> LatentCoder:
+    """What is installed."""
+    return resources.latent_coder("edge", "cpu")
+
+
+class _WithoutLast(nn.Module):
+    """An analysis network whose last latent is left out."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self._network = network
+
+    def forward(self, frame: Tensor, quality: Tensor) -> Tensor:
+        latents: Tensor = self._network(frame, quality)
+        return latents[:, :-1]
+
+
+@pytest.fixture(scope="module")
+def synthetic(resources: Resources) -> LatentCoder:
+    """The networks of tier nano, with tables and priors that know nothing of them."""
+    coder = LatentCoder("nano", "cpu", resources.networks, priors=SYNTHETIC, motion=COSINES)
+    plain = coder.analysis(FrameKind.I)
+    coder.analysis = lambda kind: _WithoutLast(plain)  # type: ignore[method-assign, assignment]
+    return coder
+
+
+@dataclass(frozen=True)
+class Coded:
+    """A scene's body, the quality that the encoder counted, and its frames before they are sent."""
+
+    body: LatentBody
+    quality_db: list[float]
+    frames: list[CodedFrame]
+
+
+def coded(coder: LatentCoder, scene: Scene, quality: int) -> Coded:
+    body, quality_db = code_scene(coder, SEMANTIC, scene, quality)
+    frames = [each for _, _, each in coded_frames(coder, SEMANTIC, scene, quality)]
+    return Coded(body, quality_db, frames)
+
+
+def panning(picture: PictureFormat = PICTURE, count: int = 5) -> Scene:
+    """A camera that moves by whole samples."""
+    frames = [panned(picture.height, picture.width, STEP * number) for number in range(count)]
+    return scene_of(frames, picture)
+
+
+def played(
+    body: LatentBody, coder: LatentCoder, resources: Resources, picture: PictureFormat, first: int
+) -> list[Planes]:
+    """By a player that has the coder's priors and tables."""
+    named: dict[str, Prior] = {each.prior_id: each for each in coder.priors.values()}
+    assert coder.motion is not None
+    context = SceneContext(
+        picture,
+        resources.networks,
+        1,
+        priors=named.__getitem__,
+        motion=finder(coder.motion),
+    )
+    pts = tuple(range(len(body.packets)))
+    return list(decode_scene(Chunk(0, 0, SEMANTIC, pts, pack_body(body)), context, first=first))
+
+
+def same(one: Planes, other: Planes) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def bytes_after_the_first(body: LatentBody) -> int:
+    return sum(len(packet.data) for packet in body.packets[1:])
+
+
+@pytest.mark.parametrize("picture", [PICTURE, ODD], ids=["whole blocks", "odd"])
+@pytest.mark.parametrize("quality", [5, 40, 63])
+@pytest.mark.parametrize("name", ["edge", "synthetic"])
+def test_players_show_what_the_encoder_counted_from_any_frame_on(
+    request: pytest.FixtureRequest,
+    resources: Resources,
+    name: str,
+    quality: int,
+    picture: PictureFormat,
+) -> None:
+    coder: LatentCoder = request.getfixturevalue(name)
+    scene = panning(picture)
+    made = coded(coder, scene, quality)
+    assert parse_body(SEMANTIC, pack_body(made.body), 5) == made.body
+    for first in range(5):
+        shown = played(made.body, coder, resources, picture, first)
+        assert len(shown) == 5 - first
+        for at, planes in enumerate(shown, start=first):
+            assert same(planes, made.frames[at].planes)
+            assert psnr(scene.frames[at], planes).weighted == made.quality_db[at]
+
+
+@pytest.mark.parametrize("quality", [3, 30])
+@pytest.mark.parametrize("name", ["edge", "synthetic"])
+def test_a_body_says_what_its_frames_need(
+    request: pytest.FixtureRequest, name: str, quality: int
+) -> None:
+    coder: LatentCoder = request.getfixturevalue(name)
+    made = coded(coder, panning(), quality)
+    assert coder.motion is not None
+    assert made.body.motion == coder.motion.motion_id
+    first, *others = made.body.packets
+    assert (first.kind, first.quality) == (FrameKind.I, quality)
+    for at, packet in enumerate(others, start=1):
+        assert packet.kind is FrameKind.C
+        assert packet.references == (at - 1,)
+        assert packet.quality == max(0, quality - COARSER)
+    i, c = (coder.priors[kind].prior_id for kind in (FrameKind.I, FrameKind.C))
+    assert made.body.priors == (i, None, None, c)
+    # One network draws them all.
+    assert made.body.models == (coder.light(FrameKind.I).entry.model_id,)
+
+
+@pytest.mark.parametrize("name", ["edge", "synthetic"])
+def test_frames_move_from_what_the_one_before_shows(
+    request: pytest.FixtureRequest, name: str
+) -> None:
+    coder: LatentCoder = request.getfixturevalue(name)
+    made = coded(coder, panning(), 40)
+    first, *others = made.frames
+    assert first.moved is None
+    before = Shown.still(levels_of(first.latent))
+    for packet, frame in zip(made.body.packets[1:], others, strict=True):
+        assert frame.moved is not None
+        assert frame.symbols is frame.moved.symbols
+        np.testing.assert_array_equal(frame.moved.vectors_before, before.vectors)
+        assert packet.data == frame.moved.packet(40 - COARSER, coder.priors[FrameKind.C])
+        before = frame.moved.shown
+        np.testing.assert_array_equal(frame.latent, latent_of(before.levels, 40 - COARSER))
+
+
+@pytest.mark.parametrize("quality", [10, 30, 50])
+def test_a_camera_that_moves_is_found(edge: LatentCoder, quality: int) -> None:
+    for frame in coded(edge, panning(), quality).frames[1:]:
+        assert frame.moved is not None
+        down, across = frame.moved.shown.vectors
+        assert np.median(down) == 0
+        assert abs(np.median(across) - 2 * STEP) <= 1
+
+
+@pytest.mark.parametrize("quality", [5, 20, 35])
+def test_what_moves_takes_less_than_half_of_frames_of_their_own(
+    edge: LatentCoder, quality: int
+) -> None:
+    scene = panning()
+    alone = [
+        code_scene(edge, SEMANTIC, scene_of([planes], PICTURE), quality)[0]
+        for planes in scene.frames[1:]
+    ]
+    moved = bytes_after_the_first(code_scene(edge, SEMANTIC, scene, quality)[0])
+    assert moved < 0.5 * sum(len(body.packets[0].data) for body in alone)
+
+
+@pytest.mark.parametrize("quality", [5, 20, 35])
+def test_a_camera_that_jumps_takes_more(edge: LatentCoder, quality: int) -> None:
+    jumping = [panned(PICTURE.height, PICTURE.width, at) for at in (0, 55, 8, 63, 16)]
+    steady, jumpy = (
+        bytes_after_the_first(code_scene(edge, SEMANTIC, scene, quality)[0])
+        for scene in (panning(), scene_of(jumping, PICTURE))
+    )
+    assert steady < 0.75 * jumpy
+
+
+@pytest.mark.parametrize("quality", [0, 8, 20, 40, 63])
+def test_a_still_scene_takes_next_to_nothing_after_its_first_frame(
+    edge: LatentCoder, resources: Resources, quality: int
+) -> None:
+    planes = panned(PICTURE.height, PICTURE.width, 0)
+    made = coded(edge, scene_of([planes] * 4, PICTURE), quality)
+    for packet, frame in zip(made.body.packets[1:], made.frames[1:], strict=True):
+        assert len(packet.data) < 24
+        assert frame.moved is not None
+        assert not frame.moved.shown.vectors.any()
+    first, *others = played(made.body, edge, resources, PICTURE, 0)
+    assert same(others[-1], others[-2])
+    # Brightness is given to the network in other parts at another quality: not the same picture.
+    assert np.abs(first[0].astype(int) - others[-1][0]).max() <= 8
+    assert min(made.quality_db[1:]) > made.quality_db[0] - 0.3
+
+
+@pytest.mark.parametrize("quality", [20, 40])
+def test_only_what_moves_has_vectors(edge: LatentCoder, quality: int) -> None:
+    start, moved = (panned(PICTURE.height, PICTURE.width, at) for at in (0, 2 * STEP))
+    parts = []
+    for one, other in zip(start, moved, strict=True):
+        middle = one.shape[1] // 2
+        parts.append(np.concatenate([one[:, :middle], other[:, middle:]], axis=1))
+    scene = scene_of([start, (parts[0], parts[1], parts[2])], PICTURE)
+    second = coded(edge, scene, quality).frames[1]
+    assert second.moved is not None
+    vectors = second.moved.shown.vectors
+    assert not vectors[:, :, :3].any()
+    assert np.median(vectors[1, :, 5:]) == 4 * STEP
+
+
+def test_tables_draw_what_the_encoder_saw(edge: LatentCoder) -> None:
+    """Motion is looked for in what the tables draw of levels: they have to belong to the analysis
+    network."""
+    planes = panned(PICTURE.height, PICTURE.width, 0)
+    packed = pack(planes, 8, 16)
+    frame = edge.code(packed, PICTURE, FrameKind.I, (), 40)
+    assert edge.motion is not None
+    picture = drawn(levels_of(frame.latent), edge.motion)
+    error = picture.luma / 2 + 128 - planes[0]
+    assert np.sqrt(np.mean(np.square(error))) < 8
+
+
+def test_frames_that_are_interpolated_do_not_move(resources: Resources) -> None:
+    priors = {FrameKind.I: prior_of(seed=1)}
+    coder = LatentCoder("nano", "cpu", resources.networks, priors=priors, motion=COSINES)
+    plain = LatentCoder("nano", "cpu", resources.networks, priors=priors)
+    scene = panning()
+    body, quality_db = code_scene(coder, INTERPOLATED, scene, 40)
+    assert body.motion is None
+    assert (body, quality_db) == code_scene(plain, INTERPOLATED, scene, 40)
+    assert all(each.moved is None for _, _, each in coded_frames(coder, INTERPOLATED, scene, 40))
+
+
+def test_a_player_without_the_tables_says_so(synthetic: LatentCoder, resources: Resources) -> None:
+    body, _ = code_scene(synthetic, SEMANTIC, panning(count=2), 30)
+    named = {each.prior_id: each for each in SYNTHETIC.values()}
+    context = SceneContext(PICTURE, resources.networks, 1, priors=named.__getitem__)
+    with pytest.raises(ModelError, match=f"motion tables {COSINES.motion_id}"):
+        list(decode_scene(Chunk(0, 0, SEMANTIC, (0, 1), pack_body(body)), context))
+
+
+def test_the_same_scene_gives_the_same_bytes(edge: LatentCoder) -> None:
+    one, other = (code_scene(edge, SEMANTIC, panning(count=3), 33) for _ in range(2))
+    assert one == other
