@@ -36,6 +36,25 @@ def save_checkpoint(
         "seconds": done.seconds,
         "curve": [list(point) for point in done.curve],
     }
+    _write(path, state)
+
+
+def shrink_checkpoint(path: Path, small: Path) -> None:
+    """Write `small` with the weights of a checkpoint in half precision, and no optimiser's state.
+
+    Raises ModelError like `load_checkpoint`.
+    """
+    with naming(path):
+        state = _read(path)
+        state["networks"] = {
+            name: {key: value.half() for key, value in weights.items()}
+            for name, weights in state["networks"].items()
+        }
+        state.pop("optimizer", None)
+    _write(small, state)
+
+
+def _write(path: Path, state: dict[str, Any]) -> None:
     temporary = path.with_suffix(".partial")
     torch.save(state, temporary)
     os.replace(temporary, path)
@@ -46,6 +65,7 @@ def load_checkpoint(
 ) -> Progress:
     """Restore `networks` (and `optimizer`) in place; nothing is unpickled but tensors.
 
+    A small checkpoint has no state for the optimiser, which then begins anew.
     Networks that the checkpoint lacks keep their weights: a later stage may add some. Raises
     ModelError for a file that is no checkpoint, or one of other networks.
     """
@@ -93,7 +113,7 @@ def _restore(
             module.load_state_dict(state["networks"][name])
         else:
             fits = False
-    if optimizer is not None and fits:
+    if optimizer is not None and fits and "optimizer" in state:
         optimizer.load_state_dict(state["optimizer"])
     curve = [(int(s), float(loss), float(rate)) for s, loss, rate in state["curve"]]
     return Progress(int(state["step"]), float(state["seconds"]), curve)

@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from edgecodec.encoder.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+from edgecodec.encoder.training import shrink
+from edgecodec.encoder.training.checkpoint import (
+    Progress,
+    load_checkpoint,
+    save_checkpoint,
+    shrink_checkpoint,
+)
 from edgecodec.runtime.errors import ModelError
 from torch import nn
 
@@ -41,6 +47,36 @@ def test_everything_comes_back_the_optimisers_memory_too(tmp_path: Path) -> None
     assert torch.equal(other.weight, network.weight)
     assert torch.equal(step(other, its_optimizer), step(network, optimizer))
     assert [path.name for path in tmp_path.iterdir()] == ["run.pt"]
+
+
+def test_a_small_checkpoint_goes_on_with_half_precision_and_a_new_optimiser(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch.manual_seed(1)
+    network = nn.Conv2d(64, 64, 3)
+    optimizer = torch.optim.Adam(network.parameters(), lr=0.1)
+    network(torch.ones(1, 64, 3, 3)).square().mean().backward()
+    optimizer.step()
+    run, small = tmp_path / "run.pt", tmp_path / "small.pt"
+    save_checkpoint(run, {"enhancer": network}, optimizer, DONE)
+    monkeypatch.setattr("sys.argv", ["shrink", str(run), str(small)])
+    shrink.main()
+    assert "small.pt" in capsys.readouterr().out
+    assert small.stat().st_size < run.stat().st_size / 5
+    other = nn.Conv2d(64, 64, 3)
+    fresh = torch.optim.Adam(other.parameters(), lr=0.1)
+    assert load_checkpoint(small, {"enhancer": other}, fresh) == DONE
+    assert other.weight.dtype == torch.float32
+    torch.testing.assert_close(other.weight, network.weight, rtol=2**-10, atol=1e-7)
+    assert not fresh.state
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["run.pt", "small.pt"]
+
+
+def test_what_is_no_checkpoint_is_not_shrunk(tmp_path: Path) -> None:
+    (tmp_path / "run.pt").write_bytes(b"nothing of the kind")
+    with pytest.raises(ModelError, match=r"run\.pt: no checkpoint"):
+        shrink_checkpoint(tmp_path / "run.pt", tmp_path / "small.pt")
+    assert not (tmp_path / "small.pt").exists()
 
 
 def test_a_network_that_the_checkpoint_lacks_keeps_its_weights(tmp_path: Path) -> None:

@@ -10,19 +10,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 from edgecodec.encoder.resources import Resources
-from edgecodec.encoder.strategies.latent import LatentCoder
+from edgecodec.encoder.scene import Scene
+from edgecodec.encoder.strategies.latent import LatentCoder, coded_frames
 from edgecodec.encoder.training import make_symbols
 from edgecodec.encoder.training.make_symbols import CELLS, SymbolCrop, crops
 from edgecodec.encoder.training.sources import Segment
 from edgecodec.encoder.training.symbol_pack import read_symbols
+from edgecodec.runtime.chunks import StrategyId
 from edgecodec.runtime.errors import EdgecodecError
-from edgecodec.runtime.frames import PictureFormat
+from edgecodec.runtime.frames import ColorInfo, PictureFormat
 from edgecodec.runtime.payloads import FrameKind
+from edgecodec.runtime.prior_coding import decode_with_prior, encode_with_prior
+
+from ..moving_pictures import panned
 
 SIDE = 16 * CELLS
 PICTURE = PictureFormat(SIDE, SIDE + 40)
 FRAMES = 11
-I, P, B = FrameKind.I, FrameKind.P, FrameKind.B  # noqa: E741 (the kinds' own names)
+I, P, B, C = FrameKind  # noqa: E741 (the kinds' own names)
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +72,57 @@ def test_the_first_of_its_kind_has_nothing_before_it_and_others_have(
 def test_frames_that_are_smaller_than_a_crop_give_none(coder: LatentCoder, draw_planes) -> None:
     small = segment_of(draw_planes, PictureFormat(SIDE, SIDE - 16))
     assert not list(crops(coder, small, np.random.default_rng(0)))
+
+
+@pytest.fixture(scope="module")
+def edge() -> LatentCoder:
+    """What continues frames by motion."""
+    return Resources(threads=1).latent_coder("edge", "cpu")
+
+
+def panning(side: int = SIDE, count: int = 4) -> Segment:
+    frames = tuple(panned(side, side, 3 * at) for at in range(count))
+    return Segment("drawn", frames, PictureFormat(side, side), Fraction(25))
+
+
+def test_of_frames_that_move_it_is_what_their_prior_sees(edge: LatentCoder) -> None:
+    segment = panning()
+    # As large as the crops: they are the whole frames.
+    first, *others = made = list(crops(edge, segment, np.random.default_rng(4)))
+    # The tier has no networks to interpolate with.
+    assert [crop.kind for crop in made] == [I, C, C, C]
+    assert not first.previous.any()
+    pts = tuple(range(len(segment.frames)))
+    scene = Scene(0, 0, segment.frames, pts, segment.format, segment.frame_rate, ColorInfo())
+    coded = coded_frames(edge, StrategyId.SEMANTIC_LATENT, scene, first.quality)
+    _, *wanted = coded
+    prior = edge.priors[C]
+    for crop, (_, used, frame) in zip(others, wanted, strict=True):
+        assert crop.quality == used == max(0, first.quality - 8)
+        assert frame.moved is not None
+        assert np.array_equal(crop.symbols, frame.moved.symbols)
+        assert np.array_equal(crop.previous, frame.moved.seen(used))
+        assert crop.symbols.shape == crop.previous.shape == (prior.channels, CELLS, CELLS)
+        assert crop.symbols.dtype == crop.previous.dtype == np.int16
+        # Under which players decode what is left.
+        left = encode_with_prior(crop.symbols, used, prior, crop.previous)
+        assert frame.moved.packet(used, prior).endswith(left)
+        read = decode_with_prior(left, (CELLS, CELLS), used, prior, crop.previous)
+        assert np.array_equal(read, crop.symbols)
+        # How far cells have moved.
+        assert np.median(crop.previous[0]) == 6
+    assert not np.array_equal(others[1].previous, others[0].symbols)
+
+
+def test_crops_of_frames_that_move_are_cut_from_the_same_place(edge: LatentCoder) -> None:
+    """What the prior sees of a cell is what was expected of that cell."""
+    made = list(crops(edge, panning(SIDE + 64, 3), np.random.default_rng(5)))
+    assert [crop.kind for crop in made] == [I, C, C]
+    for crop in made[1:]:
+        assert crop.symbols.shape == crop.previous.shape == (159, CELLS, CELLS)
+        seen, left = (np.abs(each[1:]).sum(axis=0) for each in (crop.previous, crop.symbols))
+        assert seen.any()
+        assert left.shape == seen.shape
 
 
 def command(monkeypatch: pytest.MonkeyPatch, data: Path, out: Path, *more: str) -> None:

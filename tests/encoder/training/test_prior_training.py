@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from edgecodec.encoder.training.symbol_pack import SymbolPack
 from edgecodec.runtime.errors import ModelError
 from edgecodec.runtime.payloads import FrameKind
 from edgecodec.runtime.prior import Prior, read_prior
-from edgecodec.runtime.prior_coding import HEADER_BITS
+from edgecodec.runtime.prior_coding import HEADER_BITS, encode_with_prior
 from edgecodec.runtime.prior_shape import Previous
 
 SCHEDULE = Schedule(60, 5e-3, warmup_steps=5, quantized_share=0.0, block_steps=10)
@@ -120,6 +121,62 @@ def test_players_take_the_bits_that_training_counted(
     ]
 
 
+def continued_symbols(count: int, seed: int) -> SymbolPack:
+    """What is left of frames: mostly nothing, in some all of it."""
+    pack = symbols_of(count, seed)
+    # The tables of a net that is not trained suit small numbers.
+    previous = pack.previous.clip(-2, 2)
+    symbols = (pack.symbols - pack.previous).clip(-2, 2)
+    symbols[:, 12:] = 0
+    symbols[::3] = 0
+    return SymbolPack(symbols, previous, pack.quality)
+
+
+@pytest.mark.parametrize("known", [Previous.SEEN, Previous.GATED])
+def test_what_is_left_of_continued_frames_is_measured_without_explicit_scales(
+    shape: PriorShape, known: Previous
+) -> None:
+    torch.manual_seed(5)
+    net = PriorNet(replace(shape, previous=known))
+    prior = Prior.from_arrays(net.arrays())
+    held = continued_symbols(9, 2)
+    if known is Previous.GATED:
+        # Symbols that stay are not coded, those that are zero are.
+        held = replace(held, symbols=held.symbols + held.previous)
+    found = measure(net, prior, FrameKind.C, held)
+    assert found.scales is None
+    assert found.estimated == pytest.approx(found.integer, rel=0.01)
+    sizes = [
+        8 * len(encode_with_prior(symbols, int(quality), prior, previous))
+        for symbols, previous, quality in zip(
+            held.symbols, held.previous, held.quality, strict=True
+        )
+    ]
+    assert sizes.count(0) == 3
+    assert found.integer == pytest.approx(sum(sizes), rel=0.02)
+
+
+def test_frames_without_symbols_take_no_bits(shape: PriorShape) -> None:
+    net = PriorNet(shape)
+    nothing = symbols_of(3, 0)
+    nothing = replace(nothing, symbols=np.zeros_like(nothing.symbols))
+    found = measure(net, Prior.from_arrays(net.arrays()), FrameKind.C, nothing)
+    assert (found.integer, found.estimated, found.scales) == (0, 0, None)
+
+
+@pytest.mark.parametrize(
+    ("channels", "groups"), [(64, (4, 12, 48)), (65, (4, 12, 32, 17)), (159, (4, 12, 32, 111))]
+)
+def test_many_channels_are_coded_in_more_groups(channels: int, groups: tuple[int, ...]) -> None:
+    symbols = np.zeros((1, channels, 16, 16), np.int16)
+    pack = SymbolPack(symbols, symbols, np.zeros(1, np.uint8))
+    shape = prior_shape(pack, Previous.SEEN)
+    assert shape.groups == groups
+    assert shape.means == (*(True for _ in groups[1:]), False)
+    assert not shape.whole
+    Prior.from_arrays(PriorNet(shape).arrays())
+
+
 def test_a_prior_that_is_not_what_was_trained_is_refused(
     packs: tuple[SymbolPack, SymbolPack], shape: PriorShape, trained: tuple[PriorNet, Progress]
 ) -> None:
@@ -144,25 +201,29 @@ def test_weights_that_players_would_refuse_replace_nothing(
     assert path.read_bytes() == kept
 
 
+@pytest.mark.parametrize("kind", ["p", "c"])
 def test_the_command_trains_measures_and_publishes(
-    packs: tuple[SymbolPack, SymbolPack], tmp_path: Path, monkeypatch, capsys
+    packs: tuple[SymbolPack, SymbolPack], tmp_path: Path, monkeypatch, capsys, kind: str
 ) -> None:
     folder = tmp_path / "symbols"
     folder.mkdir()
     for number, pack in enumerate(packs):
-        np.savez(
-            folder / f"{number}.npz",
-            p_symbols=pack.symbols,
-            p_previous=pack.previous,
-            p_quality=pack.quality,
-        )
-    path = tmp_path / "nano-p.npz"
-    arguments = ["--pack", folder, "--kind", "p", "--checkpoint", tmp_path / "run.pt"]
+        arrays = {
+            f"{kind}_symbols": pack.symbols,
+            f"{kind}_previous": pack.previous,
+            f"{kind}_quality": pack.quality,
+        }
+        np.savez(folder / f"{number}.npz", allow_pickle=False, **arrays)
+    path = tmp_path / f"nano-{kind}.npz"
+    arguments = ["--pack", folder, "--kind", kind, "--checkpoint", tmp_path / "run.pt"]
     arguments += ["--steps", 100, "--rate", 0.02, "--batch", 2, "--hidden", 8]
     arguments += ["--previous", "seen", "--threads", 1, "--publish", path]
     monkeypatch.setattr(sys, "argv", ["prior", *map(str, arguments)])
     prior_training.main()
     said = capsys.readouterr().out
-    assert "of the bits with explicit scales" in said
+    assert f"{kind}-frames that were not trained on: " in said
+    assert "bits in integers" in said
+    # Continued frames cannot have any.
+    assert ("of the bits with explicit scales; " in said) == (kind == "p")
     prior = read_prior(path)
     assert (prior.channels, prior.previous, prior.whole) == (CHANNELS, True, False)
