@@ -10,6 +10,7 @@ from ..runtime.moved_frames import suits_motion
 from ..runtime.payloads import FrameKind
 from ..runtime.prior import KIND_LETTERS, Prior, packaged_priors
 
+HELD_LETTER = "h"
 Priors = Mapping[FrameKind, Prior]
 """By the kind of frames that each codes; kinds without one have explicit scales."""
 
@@ -35,3 +36,9 @@ def tier_motion(tier: str, priors: Priors) -> MotionTables | None:
             f"{prior.channels} channels: fit them with edgecodec.encoder.training.motion"
         )
     return tables
+
+
+def held_prior(tier: str) -> Prior | None:
+    """The installed prior that continues frames by the symbols of the frame before, for a tier
+    whose frames otherwise move; None if there is none."""
+    return packaged_priors().get(f"{tier}-{HELD_LETTER}")

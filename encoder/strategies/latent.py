@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,7 @@ from ...runtime.motion_tables import MotionTables
 from ...runtime.moved_frames import Shown
 from ...runtime.packing import pack, unpack
 from ...runtime.payloads import FrameKind, LatentBody
+from ...runtime.prior import Prior
 from ...runtime.sessions import Network, NetworkPool
 from ..analysis import AnalysisNetwork, load_analysis
 from ..analysis_weights import weights_path
@@ -29,9 +31,10 @@ from ..latent_rate import coding_of
 from ..latent_refinement import refined
 from ..latent_symbols import device_latent, finest_quality
 from ..moved_coding import MovedFrame, moved_frame
-from ..priors import Priors, tier_motion, tier_priors
+from ..priors import Priors, held_prior, tier_motion, tier_priors
 from ..quality import psnr
 from ..scene import Scene
+from ..stillness import stands_still
 from ..symbol_choice import sent_symbols
 from ..training.iframe import price_of_bits
 from .latent_body import FrameSymbols, latent_body
@@ -73,8 +76,9 @@ class LatentCoder:
 
     `device` is where the analysis runs, a torch device. `refinement` is how many steps of descent
     the latents of I-frames take (`latent_refinement`). `priors` code the symbols, and continued
-    frames move by `motion`: what is installed for the tier where no priors are given. Raises
-    ModelError if the tier has no networks of the kind that is asked for, or they are not installed.
+    frames move by `motion`, or in scenes that stand still are coded by the symbols before, with the
+    prior `held`: what is installed for the tier where no priors are given. Raises ModelError if the
+    tier has no networks of the kind that is asked for, or they are not installed.
     """
 
     def __init__(
@@ -86,9 +90,11 @@ class LatentCoder:
         refinement: int = 0,
         priors: Priors | None = None,
         motion: MotionTables | None = None,
+        held: Prior | None = None,
     ) -> None:
         self.priors = tier_priors(tier) if priors is None else priors
         self.motion = tier_motion(tier, self.priors) if priors is None else motion
+        self._held = held_prior(tier) if priors is None else held
         self.tier = tier
         self._refinement = refinement
         self._folder = read_models(packaged_models(tier))
@@ -96,6 +102,16 @@ class LatentCoder:
         self._networks = networks
         self._light: dict[str, Network] = {}
         self._analysis: dict[str, AnalysisNetwork] = {}
+
+    def suited_to(self, scene: Scene) -> LatentCoder:
+        """The same networks with what continues the frames of a scene best: motion or, where
+        hardly anything moves, the symbols before."""
+        if self.motion is None or self._held is None or not stands_still(scene):
+            return self
+        suited = copy(self)
+        suited.priors = {**self.priors, FrameKind.C: self._held}
+        suited.motion = None
+        return suited
 
     def light(self, kind: FrameKind) -> Network:
         """The network that makes frames of that kind on a device."""
@@ -244,6 +260,7 @@ def code_scene(
 
     `interval` is how many frames I-frames are apart at most, where others lie between them.
     """
+    coder = coder.suited_to(scene)
     quality_db = [0.0] * len(scene.frames)
     sent: list[FrameSymbols] = []
     for frame, used, coded in coded_frames(coder, strategy, scene, quality, interval):
@@ -268,6 +285,7 @@ def coded_frames(
     It is less where a scene from black to white, by its first, middle and last frame, has more
     steps of brightness than can be sent at that quality.
     """
+    coder = coder.suited_to(scene)
     _, other = frame_kinds(strategy, coder.priors)
     order = _order(other, len(scene.frames), interval)
     followers = len(order) - 1 if other is FrameKind.C else 0
@@ -296,7 +314,7 @@ def coded_frames(
                 packed, scene.format, frame.kind, references, used, previous, followers
             )
         symbols[frame.position] = coded.symbols
-        if coder.motion is not None:
+        if coder.motion is not None and other is FrameKind.C:
             shown[frame.position] = _shown(coded)
         yield frame, used, coded
         if frame.position in last_use:

@@ -71,6 +71,8 @@ def crops(
         quality = int(random.integers(QUALITIES))
         for frame, used, coded in coded_frames(coder, strategy, scene, quality):
             symbols = coded.symbols
+            if frame.kind is FrameKind.C and coder.motion is not None and coded.moved is None:
+                continue  # a scene that stands still, whose frames another prior codes
             previous = before.get(frame.kind, np.zeros_like(symbols))
             if coded.moved is not None:
                 previous = coded.moved.seen(used)

@@ -234,6 +234,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--publish", type=Path, required=True, help="the .npz that players read")
     asked = parser.parse_args()
+    if asked.pairs < _BATCH:
+        parser.error(f"--pairs {asked.pairs}: {_BATCH} at least, and a multiple of it")
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(asked.threads)
     name = "analysis_i"

@@ -211,20 +211,45 @@ def test_a_camera_that_jumps_takes_more(edge: LatentCoder, quality: int) -> None
 
 
 @pytest.mark.parametrize("quality", [0, 8, 20, 40, 63])
-def test_a_still_scene_takes_next_to_nothing_after_its_first_frame(
+def test_a_still_scene_takes_nothing_after_its_first_frame(
+    edge: LatentCoder, resources: Resources, quality: int
+) -> None:
+    scene = scene_of([panned(PICTURE.height, PICTURE.width, 0)] * 4, PICTURE)
+    made = coded(edge, scene, quality)
+    assert made.body.motion is None
+    for packet, frame in zip(made.body.packets[1:], made.frames[1:], strict=True):
+        assert packet.data == b""
+        assert frame.moved is None
+    first, *others = played(made.body, edge.suited_to(scene), resources, PICTURE, 0)
+    assert all(same(first, each) for each in others)
+
+
+@pytest.mark.parametrize("quality", [0, 8, 20, 40, 63])
+def test_where_a_moving_scene_pauses_frames_take_next_to_nothing(
     edge: LatentCoder, resources: Resources, quality: int
 ) -> None:
     planes = panned(PICTURE.height, PICTURE.width, 0)
-    made = coded(edge, scene_of([planes] * 4, PICTURE), quality)
-    for packet, frame in zip(made.body.packets[1:], made.frames[1:], strict=True):
+    moved = panned(PICTURE.height, PICTURE.width, 2 * STEP)
+    made = coded(edge, scene_of([planes, planes, planes, moved], PICTURE), quality)
+    assert made.body.motion is not None
+    for packet, frame in zip(made.body.packets[1:3], made.frames[1:3], strict=True):
         assert len(packet.data) < 24
         assert frame.moved is not None
         assert not frame.moved.shown.vectors.any()
-    first, *others = played(made.body, edge, resources, PICTURE, 0)
-    assert same(others[-1], others[-2])
+    first, second, third, _ = played(made.body, edge, resources, PICTURE, 0)
+    assert same(second, third)
     # Brightness is given to the network in other parts at another quality: not the same picture.
-    assert np.abs(first[0].astype(int) - others[-1][0]).max() <= 8
-    assert min(made.quality_db[1:]) > made.quality_db[0] - 0.3
+    assert np.abs(first[0].astype(int) - third[0]).max() <= 8
+    assert min(made.quality_db[1:3]) > made.quality_db[0] - 0.3
+
+
+def test_only_scenes_that_stand_still_go_without_motion(edge: LatentCoder) -> None:
+    still = edge.suited_to(scene_of([panned(PICTURE.height, PICTURE.width, 0)] * 3, PICTURE))
+    assert edge.suited_to(panning()) is edge
+    assert still.motion is None
+    assert still.priors[FrameKind.C].shape.is_gated
+    assert not edge.priors[FrameKind.C].shape.is_gated
+    assert still.suited_to(panning()) is still
 
 
 @pytest.mark.parametrize("quality", [20, 40])

@@ -121,13 +121,13 @@ def test_players_take_the_bits_that_training_counted(
     ]
 
 
-def continued_symbols(count: int, seed: int) -> SymbolPack:
-    """What is left of frames: mostly nothing, in some all of it."""
+def continued_symbols(count: int, seed: int, shape: PriorShape) -> SymbolPack:
+    """What is left of frames: nothing in the last group's channels, in some nothing at all."""
     pack = symbols_of(count, seed)
     # The tables of a net that is not trained suit small numbers.
     previous = pack.previous.clip(-2, 2)
     symbols = (pack.symbols - pack.previous).clip(-2, 2)
-    symbols[:, 12:] = 0
+    symbols[:, shape.order[-shape.groups[-1] :]] = 0
     symbols[::3] = 0
     return SymbolPack(symbols, previous, pack.quality)
 
@@ -139,7 +139,7 @@ def test_what_is_left_of_continued_frames_is_measured_without_explicit_scales(
     torch.manual_seed(5)
     net = PriorNet(replace(shape, previous=known))
     prior = Prior.from_arrays(net.arrays())
-    held = continued_symbols(9, 2)
+    held = continued_symbols(9, 2, shape)
     if known is Previous.GATED:
         # Symbols that stay are not coded, those that are zero are.
         held = replace(held, symbols=held.symbols + held.previous)
