@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -97,14 +97,9 @@ def played(
 ) -> list[Planes]:
     """By a player that has the coder's priors and tables."""
     named: dict[str, Prior] = {each.prior_id: each for each in coder.priors.values()}
-    assert coder.motion is not None
-    context = SceneContext(
-        picture,
-        resources.networks,
-        1,
-        priors=named.__getitem__,
-        motion=finder(coder.motion),
-    )
+    context = SceneContext(picture, resources.networks, 1, priors=named.__getitem__)
+    if coder.motion is not None:
+        context = replace(context, motion=finder(coder.motion))
     pts = tuple(range(len(body.packets)))
     return list(decode_scene(Chunk(0, 0, SEMANTIC, pts, pack_body(body)), context, first=first))
 
