@@ -34,7 +34,7 @@ _FEW_GROUPS = 3
 _MACS_A_SYMBOL = 2100
 # Of cells, those that move: in quiet scenes, in the middle, and at most; and multiply-accumulates
 # that a moved cell's window takes the time of. About twice as many cells have to be drawn as move.
-_MOVED_LOW, _MOVED_MID, _MOVED_HIGH = 0.05, 0.3, 1.0
+_MOVED_LOW, _MOVED_MID, _MOVED_HIGH = 0.05, 0.15, 1.0
 _WINDOW_MACS = 250_000
 _DRAWN_FOR_MOVED = 2.0
 # An I-frame decoder draws continued frames too, whose prior has more to compute.
