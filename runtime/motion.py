@@ -17,13 +17,11 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from .frame_levels import Levels, clipped
-from .motion_tables import CELL_SAMPLES, LARGEST_SAMPLE, WINDOW_SAMPLES, MotionTables
+from .motion_tables import CELL_SAMPLES, CELLS_SEEN, LARGEST_SAMPLE, WINDOW_SAMPLES, MotionTables
 
 Samples = NDArray[np.float32]
 Vectors = NDArray[np.int16]
 Cells = NDArray[np.intp]
-LARGEST_VECTOR = 127
-"""In half luma samples, down and across."""
 
 # Parts of a sample's distance that vectors may fall between samples: quarters in chroma.
 _PHASES = 4
@@ -38,7 +36,6 @@ _BEFORE, _AFTER = 2, 3
 _ONE = 64 * 64
 # Cells at once: what they need stays in a processor's cache.
 _BLOCK = 256
-_AROUND = 9
 # Vectors of 127 half samples and windows 8 samples around cells, with what is interpolated.
 _BORDER = 80
 _MOST_COVERED = 4
@@ -73,7 +70,7 @@ def drawn(levels: Levels, tables: MotionTables, wanted: Cells | None = None) -> 
     cells = np.argwhere(np.ones((rows, columns), bool)) if wanted is None else wanted
     # Channels without levels add nothing, and at low rates most have none.
     busy = np.flatnonzero(levels.any(axis=(1, 2)))
-    weights = tables.draw.reshape(_AROUND, tables.channels, CELL_SAMPLES)[:, busy]
+    weights = tables.draw.reshape(CELLS_SEEN, tables.channels, CELL_SAMPLES)[:, busy]
     weights = weights.reshape(-1, CELL_SAMPLES)
     around = np.pad(levels[busy], ((0, 0), (1, 1), (1, 1)), mode="edge").astype(np.float32)
     around = np.ascontiguousarray(around.transpose(1, 2, 0))

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .array_file import read_arrays
 from .errors import ModelError
 from .frame_levels import LARGEST_BRIGHTNESS, LARGEST_LEVEL
 from .prior import Arrays, identity
@@ -66,14 +67,7 @@ class MotionTables:
 
 def read_motion(path: Path) -> MotionTables:
     """The tables of a file. ModelError if it cannot be read or breaks a rule of the format."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise ValueError("no archive of arrays")
-            arrays = {name: file[name] for name in file.files}
-    except Exception as error:  # damage makes zipfile and NumPy raise a dozen types
-        raise ModelError(f"{path}: no motion tables can be read: {error}") from error
-    return MotionTables.from_arrays(arrays, str(path))
+    return MotionTables.from_arrays(read_arrays(path, "motion tables"), str(path))
 
 
 @cache

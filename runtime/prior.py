@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .array_file import read_arrays
 from .errors import ModelError
 from .prior_network import KindNetworks
 from .prior_shape import Previous, Shape
@@ -73,14 +74,7 @@ class Prior:
 
 def read_prior(path: Path) -> Prior:
     """The prior of a file. ModelError if it cannot be read or breaks a rule of the format."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise ValueError("no archive of arrays")
-            arrays = {name: file[name] for name in file.files}
-    except Exception as error:  # damage makes zipfile and NumPy raise a dozen types
-        raise ModelError(f"{path}: no prior can be read: {error}") from error
-    return Prior.from_arrays(arrays, str(path))
+    return Prior.from_arrays(read_arrays(path, "prior"), str(path))
 
 
 @cache

@@ -25,12 +25,21 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ...decoder import TIERS
-from ...runtime.frame_levels import Levels, clipped, symbol_levels
+from ...runtime.frame_levels import (
+    LARGEST_BRIGHTNESS,
+    LARGEST_LEVEL,
+    Levels,
+    clipped,
+    symbol_levels,
+)
 from ...runtime.latents import LATENT_LEVELS_PER_UNIT, step_size
 from ...runtime.motion import Picture, drawn, windows_of
 from ...runtime.motion_tables import (
+    CELL_SAMPLES,
+    CELLS_SEEN,
     MOST_INTERPOLATED,
     MOTION_VERSION,
+    WINDOW_SAMPLES,
     MotionTables,
 )
 from ...runtime.prior_weights import EXACT
@@ -169,21 +178,21 @@ def around_of(levels: Levels) -> NDArray[np.float32]:
 
 def fit(pack: SequencePack, analysis: nn.Module, channels: int, count: int) -> dict[str, Any]:
     """The arrays of motion tables, of `count` pairs of frames for either matrix."""
-    drawing = Moments(9 * channels, 384, _DRAW_RIDGE)
+    drawing = Moments(CELLS_SEEN * channels, CELL_SAMPLES, _DRAW_RIDGE)
     for pair in pairs(pack, analysis, count, seed=1):
         seen = around_of(pair.levels)
         wanted = cells_of(pair.picture)[1:-1, 1:-1]
-        drawing.add(seen.reshape(-1, 9 * channels), wanted.reshape(-1, 384))
-    largest = np.full((9, channels), 127.0)
-    largest[:, 0] = 508.0
+        drawing.add(seen.reshape(-1, CELLS_SEEN * channels), wanted.reshape(-1, CELL_SAMPLES))
+    largest = np.full((CELLS_SEEN, channels), float(LARGEST_LEVEL))
+    largest[:, 0] = LARGEST_BRIGHTNESS
     arrays = _rounded("draw", drawing, largest.ravel())
     blind = {
-        "see": np.zeros((channels, 1536), np.int16),
+        "see": np.zeros((channels, WINDOW_SAMPLES), np.int16),
         "see_bias": np.zeros(channels, np.int32),
     }
     tables = MotionTables.from_arrays(_with_config(arrays | blind, channels, see_shift=1))
     _log.info("drawn")
-    seeing = Moments(1536, channels, _SEE_RIDGE)
+    seeing = Moments(WINDOW_SAMPLES, channels, _SEE_RIDGE)
     for pair in pairs(pack, analysis, count, seed=2):
         picture = drawn(pair.levels, tables)
         price = float(price_of_bits(torch.tensor(pair.quality)))
@@ -198,7 +207,7 @@ def fit(pack: SequencePack, analysis: nn.Module, channels: int, count: int) -> d
         windows = windows_of(picture, cells, vectors[:, rows, columns].T.astype(np.intp))
         # Errors count in quantiser's steps.
         seeing.add(windows, pair.wanted[:, rows, columns].T, step**-2)
-    arrays |= _rounded("see", seeing, np.full(1536, float(MOST_INTERPOLATED)))
+    arrays |= _rounded("see", seeing, np.full(WINDOW_SAMPLES, float(MOST_INTERPOLATED)))
     return _with_config(arrays, channels, see_shift=int(arrays["see_shift"]))
 
 
