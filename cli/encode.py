@@ -99,6 +99,14 @@ def encode(
             rich_help_panel=_CHOICE,
         ),
     ] = None,
+    tune: Annotated[
+        Literal["psnr", "ssim", "vmaf"] | None,
+        typer.Option(
+            help="What ways to code a scene are compared by, and latents made for where the tier"
+            " can.  \\[default: the target's, or psnr]",
+            rich_help_panel=_CHOICE,
+        ),
+    ] = None,
     strategy: Annotated[
         str,
         typer.Option(
@@ -236,7 +244,12 @@ def encode(
     from ..encoder import encode as encode_video
     from ..encoder.adaptation import Adaptation
     from ..encoder.effort import Effort, Search
+    from ..encoder.targets import Metric, MetricTarget
 
+    measure = None if tune is None else Metric(tune)
+    if isinstance(target, MetricTarget) and measure not in (None, target.metric):
+        wanted = target.metric.value
+        raise typer.BadParameter(f"--target-{wanted} is reached by {wanted}", param_hint="'--tune'")
     automatic = strategy.strip().lower() == "auto"
     fitted: dict[str, Any] = {}
     if for_device is not None:
@@ -262,6 +275,7 @@ def encode(
         adapt=None if adapt is None else Adaptation(adapt),
         sizes=allowed_sizes,
         title_steps=title_steps,
+        tune=measure,
     )
     with (
         progress_bar(source.name) as bar,

@@ -66,6 +66,9 @@ class EncodeOptions:
     nothing when it is to be fast, weights of the title's own otherwise. `title_steps` is how many
     steps such weights are searched with, None for what suits the effort.
 
+    `tune` is the measure by which ways are compared and, where the tier can, latents are made: None
+    for that of the target if it has one, else PSNR.
+
     `jobs` is how many trials are encoded at a time, `threads` how many threads each may use; 0 is
     chosen by the cores. More than one job runs in processes of their own: a script that asks for
     it needs Python's usual `if __name__ == "__main__":`. Neither changes the stream.
@@ -88,6 +91,7 @@ class EncodeOptions:
     adapt: Adaptation | None = None
     sizes: tuple[str, ...] = tuple(SIZES)
     title_steps: int | None = None
+    tune: Metric | None = None
 
     def __post_init__(self) -> None:
         if self.frames is not None and self.frames < 1:
@@ -96,6 +100,18 @@ class EncodeOptions:
             raise ValueError(f"no sizes: choose of {', '.join(SIZES)}")
         if self.title_steps is not None and self.title_steps < 1:
             raise ValueError(f"{self.title_steps} steps for title weights: at least one is wanted")
+        if isinstance(self.target, MetricTarget) and self.tune not in (None, self.target.metric):
+            raise ValueError(
+                f"a target of {self.target.metric.name} is reached by {self.target.metric.name}, "
+                f"not by {self.tune.name}"
+            )
+
+    @property
+    def metric(self) -> Metric:
+        """What ways to code a scene are compared by."""
+        if isinstance(self.target, MetricTarget):
+            return self.target.metric
+        return self.tune or Metric.PSNR
 
     @property
     def adaptation(self) -> Adaptation:
@@ -146,10 +162,11 @@ def encode(
         info.format,
         options.sizes,
         options.adaptation,
+        options.metric,
     )
     aux_streams, aux_packets = read_aux(source)
     jobs = options.jobs or usual_jobs()
-    metric = options.target.metric if isinstance(options.target, MetricTarget) else Metric.PSNR
+    metric = options.metric
     workspace = Workspace(output)
     store = TrialStore(options.cache or workspace.folder)
     threads = options.threads or usual_threads(jobs)
@@ -172,12 +189,14 @@ def encode(
                 end = draft.scenes[-1].pts[-1] * info.time_base + 1 / info.frame_rate
                 draft = replace(draft, aux_packets=until(end, aux_streams, aux_packets))
             plain = draft
-            goal = _goal(options.target, plain)
+            goal = _goal(options.target, plain, metric)
             scenes = rounds.steer(scenes, goal)
             if options.adaptation is Adaptation.TITLE:
                 fitted = fit_titles(
                     scenes,
-                    lambda titles: _goal(options.target, replace(plain, titles=tuple(titles))),
+                    lambda titles: _goal(
+                        options.target, replace(plain, titles=tuple(titles)), metric
+                    ),
                     passes,
                     rounds_telling,
                     TitleSettings(
@@ -249,7 +268,7 @@ def _claimed_seconds(info: SourceInfo, options: EncodeOptions) -> float | None:
     return float(claimed / info.frame_rate)
 
 
-def _goal(target: Target, draft: Draft) -> Goal:
+def _goal(target: Target, draft: Draft, metric: Metric) -> Goal:
     """What the target leaves for the scenes' chunks."""
     if isinstance(target, BitrateTarget):
         bits = target.bits_per_second * draft.duration_s - draft.other_bits()
@@ -260,7 +279,7 @@ def _goal(target: Target, draft: Draft) -> Goal:
     if isinstance(target, MetricTarget):
         made = MeanScore if target.scope is Scope.MEAN else EachScore
         return made(target.value, AIM_OF_TOLERANCE * TOLERANCES[target.metric])
-    return BestTrade()
+    return BestTrade(metric)
 
 
 def _measure(

@@ -9,16 +9,21 @@ from ..runtime.motion_tables import MotionTables, packaged_motion
 from ..runtime.moved_frames import suits_motion
 from ..runtime.payloads import FrameKind
 from ..runtime.prior import KIND_LETTERS, Prior, packaged_priors
+from .targets import Metric
 
 HELD_LETTER = "h"
+I_LETTERS = {Metric.PSNR: KIND_LETTERS[FrameKind.I], Metric.SSIM: "s"}
+"""Of I-frames' priors, by the measure that their analysis network was trained by."""
 Priors = Mapping[FrameKind, Prior]
 """By the kind of frames that each codes; kinds without one have explicit scales."""
 
 
-def tier_priors(tier: str) -> Priors:
-    """The installed priors of a tier. ModelError if one of any tier is damaged."""
+def tier_priors(tier: str, tune: Metric = Metric.PSNR) -> Priors:
+    """The installed priors of a tier, for latents that are optimised for `tune`. ModelError if one
+    of any tier is damaged."""
     named = packaged_priors()
     names = {kind: f"{tier}-{KIND_LETTERS[kind]}" for kind in FrameKind}
+    names[FrameKind.I] = f"{tier}-{I_LETTERS[tune]}"
     return {kind: named[name] for kind, name in names.items() if name in named}
 
 

@@ -10,6 +10,7 @@ from ..runtime.sessions import Network, NetworkPool
 from ..runtime.title import TitleWeights, parse_title
 from .adaptation import TitleFile
 from .base_store import BaseStore
+from .targets import Metric
 
 if TYPE_CHECKING:
     from ..decoder import Enhancer
@@ -23,7 +24,7 @@ class Resources:
     def __init__(self, threads: int = 0, bases: BaseStore | None = None) -> None:
         self.threads = threads
         self.bases = bases
-        self._coders: dict[tuple[str, str, int], LatentCoder] = {}
+        self._coders: dict[tuple[str, str, int, Metric], LatentCoder] = {}
         self._titles: dict[str, TitleWeights] = {}
         self._device_networks: dict[tuple[str, str], Enhancer] = {}
 
@@ -65,7 +66,9 @@ class Resources:
             self._titles[title.digest] = parse_title(data, Limits(), str(title.path))
         return self._titles[title.digest]
 
-    def latent_coder(self, tier: str, device: str, refinement: int = 0) -> LatentCoder:
+    def latent_coder(
+        self, tier: str, device: str, refinement: int = 0, tune: Metric = Metric.PSNR
+    ) -> LatentCoder:
         """What codes latents on a torch device, those of I-frames after so many steps of descent.
 
         Raises ModelError for a tier without weights. It sets the number of torch's threads for the
@@ -73,12 +76,12 @@ class Resources:
         """
         from .strategies.latent import LatentCoder
 
-        key = tier, device, refinement
+        key = tier, device, refinement, tune
         if key not in self._coders:
             if self.threads:
                 import torch
 
                 torch.set_num_threads(self.threads)
-            coder = LatentCoder(tier, device, self.networks, refinement=refinement)
+            coder = LatentCoder(tier, device, self.networks, refinement=refinement, tune=tune)
             self._coders[key] = coder
         return self._coders[key]

@@ -20,6 +20,7 @@ from .latent_symbols import BRIGHTNESS_RANGE, integer_symbols
 
 Symbols = NDArray[np.int16]
 Levels = NDArray[np.float32]
+Weights = NDArray[np.float32]
 PRICE_OF_A_BIT = 0.05
 """In squared quantiser's steps. Errors of latents are about those of pixels, and the step grows as
 the root of the quality's price, so one price does for all qualities."""
@@ -41,12 +42,13 @@ def sent_symbols(
     previous: Symbols | None,
     *,
     followers: int = 0,
+    weights: Weights | None = None,
 ) -> Symbols:
     """What is sent for an analysis network's latents [C, h, w] in quantiser's steps: chosen with a
     prior of whole brightness, else the nearest.
 
-    `previous` as of `choose_symbols`; `followers` is how many continued frames come after an
-    I-frame.
+    `previous` and `weights` as of `choose_symbols`; `followers` is how many continued frames come
+    after an I-frame.
     """
     if prior is None or not prior.whole:
         return integer_symbols(levels, prior)
@@ -55,7 +57,7 @@ def sent_symbols(
     found = levels.cpu().numpy()
     if prior.previous is Previous.GATED and previous is not None:
         price = PRICE_WHERE_STILL if _is_still(found, previous) else PRICE_OF_A_CHANGE
-    return choose_symbols(found, quality, prior, previous, price=price)
+    return choose_symbols(found, quality, prior, previous, price=price, weights=weights)
 
 
 def _is_still(levels: Levels, previous: Symbols) -> bool:
@@ -71,13 +73,16 @@ def choose_symbols(
     previous: Symbols | None = None,
     *,
     price: float = PRICE_OF_A_BIT,
+    weights: Weights | None = None,
 ) -> Symbols:
     """Symbols [C, h, w] for latents [C, h, w] in quantiser's steps.
 
     `previous` are the symbols that the prior knows as the frame before, if it knows any: under one
     with gates, what stays as it was is as in it. Channel 0 of a whole brightness spans at most 255
     levels, all others are -127 to 127. `price` is that of a bit in squared steps.
+    `weights` [h, w] are what squared errors count in each cell, 1 if None.
     """
+    counts: Weights = np.ones((1, 1), np.float32) if weights is None else weights
     symbols = _allowed(np.rint(levels), prior)
     held = previous if prior.previous is Previous.GATED else None
     if held is not None:
@@ -88,14 +93,14 @@ def choose_symbols(
     for number in range(_PASSES + 1):
         tables, numbers = coding_tables(symbols, quality, prior, previous)
         bits = load_scale_tables().bits[tables, np.abs(numbers)]
-        spent = np.square(levels - symbols) + np.float32(price) * bits
-        coded, cost = _coded_channels(spent, np.square(levels - uncoded), prior)
+        spent = counts * np.square(levels - symbols) + np.float32(price) * bits
+        coded, cost = _coded_channels(spent, counts * np.square(levels - uncoded), prior)
         if cost < least:
             least, best = cost, uncoded.copy()
             best[coded] = symbols[coded]
         if number < _PASSES:
             expected = symbols - numbers
-            symbols = _allowed(_chosen(levels, tables, expected, held, price), prior)
+            symbols = _allowed(_chosen(levels, tables, expected, held, price / counts), prior)
     return best
 
 
@@ -119,10 +124,10 @@ def _chosen(
     tables: NDArray[np.uint8],
     expected: Symbols,
     held: Symbols | None,
-    price: float,
+    price: float | Weights,
 ) -> NDArray[np.floating]:
     """The best for every latent under its table, whose numbers are relative to what is
-    `expected`; `held` are symbols of a frame before that may stay."""
+    `expected`; `held` are symbols of a frame before that may stay. `price` may be each cell's."""
     bits = load_scale_tables().bits
     nearest = np.rint(levels)
     candidates = [
@@ -135,7 +140,7 @@ def _chosen(
     best, least = nearest, np.full(levels.shape, np.inf, np.float32)
     for candidate in (nearest, *candidates):
         size = np.abs(candidate - expected).clip(max=MAX_SYMBOL).astype(np.intp)
-        cost = np.square(levels - candidate) + np.float32(price) * bits[tables, size]
+        cost = np.square(levels - candidate) + np.asarray(price, np.float32) * bits[tables, size]
         best = np.where(cost < least, candidate, best)
         least = np.minimum(least, cost)
     return best

@@ -11,9 +11,11 @@ from ..runtime.frames import PictureFormat
 from ..runtime.models import packaged_models, read_models
 from ..runtime.upsample import Upsampling
 from .adaptation import Adaptation
+from .analysis_weights import tuned
 from .effort import Effort
 from .latent_kinds import missing_networks
 from .strategies import LatentTrial, ProceduralTrial, StandardTrial, Trial
+from .targets import Metric
 
 STRATEGIES = {
     "classical": StrategyId.CLASSICAL,
@@ -60,11 +62,13 @@ def ways(
     picture: PictureFormat,
     sizes: Sequence[str] = tuple(SIZES),
     adaptation: Adaptation = Adaptation.NONE,
+    tune: Metric = Metric.PSNR,
 ) -> Ways:
     """Every way to code a video of that format with these strategies (none: all) and codecs.
 
     `sizes` are those that a standard codec's layer may have (see `SIZES`). Trials search codes
-    where `adaptation` has them; a title's weights come later.
+    where `adaptation` has them; a title's weights come later. Latents are optimised for `tune`
+    where the tier can.
 
     Raises UnsupportedError for an unknown strategy or size and where none of those asked for can
     code the video, ModelError if a strategy was asked for by name whose networks are not there.
@@ -103,7 +107,11 @@ def ways(
     if StrategyId.PROCEDURAL in wanted and codecs:
         codec = _still_codec(codecs)
         trials.append(ProceduralTrial(codec, _PRESETS[effort][codec]))
-    trials += [LatentTrial(each, tier, device, effort) for each in _LATENT if each in wanted]
+    trials += [
+        LatentTrial(each, tier, device, effort, tuned(tier, tune))
+        for each in _LATENT
+        if each in wanted
+    ]
     if not trials:
         raise UnsupportedError(f"{', '.join(strategies) or 'auto'}: {_nothing_left(codecs)}")
     return Ways(wanted, tuple(trials), tuple(notes))

@@ -23,7 +23,10 @@ from typing import Any
 
 from rich.console import Console
 
+from ..encoder.analysis_weights import tuned
+from ..encoder.effort import Effort
 from ..encoder.latent_kinds import missing_networks
+from ..encoder.targets import Metric
 from ..runtime.errors import EdgecodecError
 from .atomic import write_text
 from .digests import clip_digest, code_digest
@@ -67,6 +70,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--intra", type=int, nargs="+", default=[32, 0], help="0: one I-frame")
     parser.add_argument("--strategies", nargs="+", choices=_STRATEGIES, help="else the tier's")
     parser.add_argument("--qualities", type=int, nargs="+", default=QUALITIES)
+    parser.add_argument("--tune", choices=("psnr", "ssim"), default="psnr", help="of the latents")
+    parser.add_argument("--effort", choices=[each.value for each in Effort], default="fast")
     parser.add_argument("--threads", type=int, default=1, help="of each curve")
     parser.add_argument("--jobs", type=int, default=1, help="curves at a time")
     parser.add_argument("--json", type=Path, help="where points and BD-rates are written")
@@ -74,6 +79,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     asked = parser.parse_args(arguments)
     if min(asked.frames, asked.start, asked.short_side, *asked.intra) < 0 or asked.jobs < 1:
         parser.error("frames, start, side and intra periods are 0 or more, jobs 1 or more")
+    if tuned(asked.tier, Metric(asked.tune)) is not Metric(asked.tune):
+        parser.error(f"tier {asked.tier} has no analysis network for --tune {asked.tune}")
     console = Console(stderr=True)
     strategies = _strategies(asked, parser, console)
     cut = Cut(asked.frames, asked.start, asked.short_side)
@@ -134,7 +141,14 @@ def _codecs(asked: argparse.Namespace, strategies: Sequence[str]) -> list[VideoC
         codecs += standard_codecs(intra, asked.threads)
         codecs += [
             LatentVideo(
-                _STRATEGIES[name], asked.tier, intra, asked.threads, asked.qualities, digest
+                _STRATEGIES[name],
+                asked.tier,
+                intra,
+                asked.threads,
+                asked.qualities,
+                digest,
+                Metric(asked.tune),
+                Effort(asked.effort),
             )
             for name in strategies
         ]

@@ -10,11 +10,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Protocol
 
+from ..encoder.effort import Effort
 from ..encoder.resources import Resources
 from ..encoder.scene import Scene
-from ..encoder.strategies.latent import LatentCoder, code_scene
+from ..encoder.strategies import LatentTrial
+from ..encoder.strategies.latent_trial import FINEST_QUALITY
+from ..encoder.targets import Metric
 from ..runtime.chunks import StrategyId
 from ..runtime.frames import Planes
+from ..runtime.payloads import LatentBody, parse_body
 from .anchors import (
     ANCHOR_RECIPE,
     SVTAV1_PRESET_6,
@@ -102,7 +106,8 @@ class LatentVideo:
     """A strategy of a tier: a real stream with a chunk every `intra` frames, 0 for one alone,
     decoded by the runtime; the setting is the quality index.
 
-    What is not the chunks' bodies counts as container. `digest` names all that codes and plays.
+    What is not the chunks' bodies counts as container. `digest` names all that codes and plays,
+    `tune` is what latents are optimised for, `effort` how much is searched.
     """
 
     strategy: StrategyId
@@ -111,6 +116,8 @@ class LatentVideo:
     threads: int
     settings: Sequence[float] = QUALITIES
     digest: str = ""
+    tune: Metric = Metric.PSNR
+    effort: Effort = Effort.FAST
 
     @property
     def name(self) -> str:
@@ -120,14 +127,12 @@ class LatentVideo:
     @property
     def recipe(self) -> str:
         """See `VideoCodec.recipe`."""
-        return f"tier {self.tier}, code {self.digest}"
+        how = f"for {self.tune.value}, effort {self.effort.value}"
+        return f"tier {self.tier}, {how}, code {self.digest}"
 
     def code(self, clip: Clip, setting: float) -> CodedVideo:
         """See `VideoCodec.code`."""
-        bodies = [
-            code_scene(self._coder, self.strategy, scene, int(setting))[0]
-            for scene in scenes_of(clip, self.intra)
-        ]
+        bodies = [self._body(scene, setting) for scene in scenes_of(clip, self.intra)]
         with TemporaryDirectory() as folder:
             path = Path(folder) / "clip.ecv"
             packed = write_latents(path, clip, self.tier, self.strategy, bodies)
@@ -135,9 +140,16 @@ class LatentVideo:
             size = path.stat().st_size
         return CodedVideo(size, size - packed, frames)
 
+    def _body(self, scene: Scene, setting: float) -> LatentBody:
+        trial = LatentTrial(self.strategy, self.tier, "cpu", self.effort, self.tune)
+        (made,) = trial.encode(scene, FINEST_QUALITY - setting, self._resources)
+        body = parse_body(self.strategy, made.read_body(), len(scene.frames))
+        assert isinstance(body, LatentBody)
+        return body
+
     @cached_property
-    def _coder(self) -> LatentCoder:
-        return Resources(self.threads).latent_coder(self.tier, "cpu")
+    def _resources(self) -> Resources:
+        return Resources(self.threads)
 
 
 def scenes_of(clip: Clip, intra: int) -> Iterator[Scene]:

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from ..encoder.resources import Resources
 from ..encoder.scene import Scene
 from ..encoder.strategies.latent import LatentCoder, code_scene
+from ..encoder.targets import Metric
 from ..encoder.training.float_coder import FloatCoder
 from ..runtime.chunks import StrategyId
 from ..runtime.frames import ColorInfo
@@ -31,18 +32,20 @@ class IFrames:
     """I-frames of a tier: a real stream of one frame, INT8, decoded by the runtime.
 
     The setting is the quality index. What is not the chunk's body counts as container. `refinement`
-    is as of `LatentCoder`.
+    and `tune` are as of `LatentCoder`.
     """
 
     tier: str
     resources: Resources
     refinement: int = 0
     settings: Sequence[float] = QUALITIES
+    tune: Metric = Metric.PSNR
 
     @property
     def name(self) -> str:
         """See `StillCodec.name`."""
-        return f"edgecodec {self.tier}{_refined(self.refinement)}"
+        tuned = "" if self.tune is Metric.PSNR else f" for {self.tune.name}"
+        return f"edgecodec {self.tier}{tuned}{_refined(self.refinement)}"
 
     def code(self, still: Still, setting: float) -> CodedStill:
         """See `StillCodec.code`."""
@@ -58,7 +61,8 @@ class IFrames:
 
     @cached_property
     def _coder(self) -> LatentCoder:
-        return LatentCoder(self.tier, "cpu", self.resources.networks, refinement=self.refinement)
+        networks = self.resources.networks
+        return LatentCoder(self.tier, "cpu", networks, refinement=self.refinement, tune=self.tune)
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,10 @@ from statistics import fmean
 from rich.console import Console
 from rich.progress import track
 
+from ..encoder.analysis_weights import tuned
 from ..encoder.quality import psnr
 from ..encoder.resources import Resources
+from ..encoder.targets import Metric
 from .atomic import write_text
 from .bdrate import RatePoint, bd_rate, ssim_db, unbeaten
 from .ms_ssim import LumaMsSsim
@@ -170,11 +172,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--checkpoint", type=Path, help="of a training: its float networks")
     parser.add_argument("--side", type=int, default=0, help="only the middle of larger pictures")
     parser.add_argument("--refine", type=int, default=0, help="steps of descent of the latents")
+    parser.add_argument("--tune", choices=("psnr", "ssim"), default="psnr", help="of the latents")
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--json", type=Path, help="where points and BD-rates are written")
     parser.add_argument("--keep", type=Path, help="a file for the other codecs' points")
     asked = parser.parse_args(arguments)
-    tested: StillCodec = IFrames(asked.tier, Resources(asked.threads), asked.refine)
+    tune = Metric(asked.tune)
+    if tuned(asked.tier, tune) is not tune:
+        parser.error(f"tier {asked.tier} has no analysis network for --tune {asked.tune}")
+    tested: StillCodec = IFrames(asked.tier, Resources(asked.threads), asked.refine, tune=tune)
     if asked.checkpoint:
         tested = FloatIFrames(asked.checkpoint, asked.tier, asked.refine)
     known = kept(asked.keep)

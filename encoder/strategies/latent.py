@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ...decoder import IFrameDecoder, load
+from ...decoder import TIERS, IFrameDecoder, load
 from ...decoder.networks import PIXEL_SCALE, RELU6_SCALE
 from ...runtime.chunks import StrategyId
 from ...runtime.errors import ModelError
@@ -30,13 +30,16 @@ from ..latent_kinds import NETWORKS, frame_kinds
 from ..latent_rate import coding_of
 from ..latent_refinement import refined
 from ..latent_symbols import device_latent, finest_quality
+from ..masking import error_weights
 from ..moved_coding import MovedFrame, moved_frame
 from ..priors import Priors, held_prior, tier_motion, tier_priors
 from ..quality import psnr
 from ..scene import Scene
 from ..stillness import stands_still
 from ..symbol_choice import sent_symbols
+from ..targets import Metric
 from ..training.iframe import price_of_bits
+from ..training.latent import price_of_bits as recurrent_price
 from .latent_body import FrameSymbols, latent_body
 from .latent_order import (
     INTERVAL,
@@ -74,7 +77,8 @@ class CodedFrame:
 class LatentCoder:
     """The analysis networks, and the INT8 networks that undo them, loaded as they are needed.
 
-    `device` is where the analysis runs, a torch device. `refinement` is how many steps of descent
+    `device` is where the analysis runs, a torch device, `tune` the measure that its network was
+    trained by (`analysis_weights.tuned`). `refinement` is how many steps of descent
     the latents of I-frames take (`latent_refinement`). `priors` code the symbols, and continued
     frames move by `motion`, or in scenes that stand still are coded by the symbols before, with the
     prior `held`: what is installed for the tier where no priors are given. Raises ModelError if the
@@ -88,14 +92,15 @@ class LatentCoder:
         networks: NetworkPool,
         *,
         refinement: int = 0,
+        tune: Metric = Metric.PSNR,
         priors: Priors | None = None,
         motion: MotionTables | None = None,
         held: Prior | None = None,
     ) -> None:
-        self.priors = tier_priors(tier) if priors is None else priors
+        self.priors = tier_priors(tier, tune) if priors is None else priors
         self.motion = tier_motion(tier, self.priors) if priors is None else motion
         self._held = held_prior(tier) if priors is None else held
-        self.tier = tier
+        self.tier, self.tune = tier, tune
         self._refinement = refinement
         self._folder = read_models(packaged_models(tier))
         self._device = torch.device(device)
@@ -113,6 +118,12 @@ class LatentCoder:
         suited.motion = None
         return suited
 
+    def price_of_bits(self, quality: int) -> float:
+        """Squared grey levels that a bit a pixel was worth when the tier's networks learned."""
+        if TIERS[self.tier].recurrent:
+            return recurrent_price(quality)
+        return float(price_of_bits(torch.tensor(quality)))
+
     def light(self, kind: FrameKind) -> Network:
         """The network that makes frames of that kind on a device."""
         name = NETWORKS[kind].light
@@ -125,7 +136,7 @@ class LatentCoder:
         """The network that makes such frames' latents."""
         name = NETWORKS[kind].analysis
         if name not in self._analysis:
-            path = weights_path(name, self.tier)
+            path = weights_path(name, self.tier, self.tune)
             if not path.is_file():
                 raise ModelError(
                     f"{path.name}: no such analysis network; train tier {self.tier} first"
@@ -157,7 +168,14 @@ class LatentCoder:
         if kind is FrameKind.I and self._refinement:
             levels = self._refined(levels, self._real(packed, PIXEL_SCALE), quality)
         prior = self.priors.get(kind)
-        symbols = sent_symbols(levels[0], quality, prior, previous, followers=followers)
+        symbols = sent_symbols(
+            levels[0],
+            quality,
+            prior,
+            previous,
+            followers=followers,
+            weights=self._weights(packed),
+        )
         return self.reconstruct(symbols, picture, kind, references, quality)
 
     def code_moved(
@@ -174,7 +192,7 @@ class LatentCoder:
             quality,
             prior,
             self.motion,
-            price_of_vectors=float(price_of_bits(torch.tensor(quality))),
+            price_of_vectors=self.price_of_bits(quality),
         )
         latent = latent_of(moved.shown.levels, quality)
         frame, feature = self.light(FrameKind.C).run({"latent": latent})
@@ -211,6 +229,10 @@ class LatentCoder:
         coding = coding_of(self.priors.get(FrameKind.I), quality)
         return refined(decoder, levels.clone(), frame.clone(), quality, self._refinement, coding)
 
+    def _weights(self, packed: NDArray[np.uint8]) -> NDArray[np.float32] | None:
+        """What errors count in the cells of a packed frame, None if alike."""
+        return error_weights(_luma(packed)) if self.tune is Metric.SSIM else None
+
     def _real(self, levels: NDArray[np.uint8], scale: float) -> torch.Tensor:
         tensor = torch.from_numpy(levels).to(self._device, torch.float32)
         return tensor.to(memory_format=torch.channels_last) * scale
@@ -231,6 +253,11 @@ class LatentCoder:
         return CodedFrame(symbols, unpack(frame, picture), feature, latent)
 
 
+def moved_quality(quality: int) -> int:
+    """The quality of frames that continue an I-frame of a quality by motion."""
+    return max(0, quality - _MOVED_QUALITY_OFFSET)
+
+
 def _luma(packed: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The luma [H, W] of a packed frame [1, 96, H/8, W/8]."""
     rows, columns = packed.shape[2:]
@@ -242,11 +269,11 @@ def _shown(coded: CodedFrame) -> Shown:
     return Shown.still(levels_of(coded.latent)) if coded.moved is None else coded.moved.shown
 
 
-def _order(other: FrameKind, count: int, interval: int) -> list[PlannedFrame]:
+def _order(other: FrameKind, count: int, interval: int | None) -> list[PlannedFrame]:
     """Of so many frames, by the kind of what follows the first."""
     if other is FrameKind.B:
-        return interpolated_order(count, interval)
-    return continued_order(count) if other is FrameKind.C else predicted_order(count)
+        return interpolated_order(count, interval or INTERVAL)
+    return continued_order(count, interval) if other is FrameKind.C else predicted_order(count)
 
 
 def code_scene(
@@ -254,11 +281,12 @@ def code_scene(
     strategy: StrategyId,
     scene: Scene,
     quality: int,
-    interval: int = INTERVAL,
+    interval: int | None = None,
 ) -> tuple[LatentBody, list[float]]:
     """A scene in latents at a quality index, and (6 Y + U + V) / 8 in dB of each frame.
 
-    `interval` is how many frames I-frames are apart at most, where others lie between them.
+    `interval` is how many frames I-frames are apart at most. None is the usual: with B-frames
+    between them `INTERVAL`, else the whole scene, as always with P-frames.
     """
     coder = coder.suited_to(scene)
     quality_db = [0.0] * len(scene.frames)
@@ -277,7 +305,7 @@ def coded_frames(
     strategy: StrategyId,
     scene: Scene,
     quality: int,
-    interval: int = INTERVAL,
+    interval: int | None = None,
 ) -> Iterator[tuple[PlannedFrame, int, CodedFrame]]:
     """The frames of a scene in decoding order, each with its own quality index, at most `quality`;
     `interval` as of `code_scene`.
@@ -288,7 +316,7 @@ def coded_frames(
     coder = coder.suited_to(scene)
     _, other = frame_kinds(strategy, coder.priors)
     order = _order(other, len(scene.frames), interval)
-    followers = len(order) - 1 if other is FrameKind.C else 0
+    followers = min(interval or len(order), len(order)) - 1 if other is FrameKind.C else 0
     quality = min(
         coder.finest_quality(pack(scene.frames[at], _BLOCK, _MULTIPLE), quality)
         for at in {0, len(order) // 2, len(order) - 1}
@@ -302,7 +330,7 @@ def coded_frames(
         if frame.kind is FrameKind.B:
             used = max(0, quality - _B_QUALITY_OFFSET)
         elif frame.kind is FrameKind.C and coder.motion is not None:
-            used = max(0, quality - _MOVED_QUALITY_OFFSET)
+            used = moved_quality(quality)
         packed = pack(scene.frames[frame.position], _BLOCK, _MULTIPLE)
         references = [features[reference] for reference in frame.drawn_from]
         if frame.kind is FrameKind.C and coder.motion is not None:

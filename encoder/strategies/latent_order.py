@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ...runtime.payloads import FrameKind
 
 INTERVAL = 8
-"""Frames from an I-frame to the next, where nobody says."""
+"""Frames from an I-frame to the next with B-frames between them, where nobody says."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,14 @@ def predicted_order(count: int) -> list[PlannedFrame]:
     return first + [PlannedFrame(FrameKind.P, n, (n - 1,)) for n in range(1, count)]
 
 
-def continued_order(count: int) -> list[PlannedFrame]:
-    """An I-frame, then frames whose symbols are coded knowing those of the one before."""
-    first = [PlannedFrame(FrameKind.I, 0)]
-    return first + [PlannedFrame(FrameKind.C, n, (n - 1,)) for n in range(1, count)]
+def continued_order(count: int, interval: int | None = None) -> list[PlannedFrame]:
+    """I-frames every `interval` frames, None for the first alone; all others are coded knowing the
+    one before."""
+    starts = range(0, count, interval or count)
+    return [
+        PlannedFrame(FrameKind.I, n) if n in starts else PlannedFrame(FrameKind.C, n, (n - 1,))
+        for n in range(count)
+    ]
 
 
 def interpolated_order(count: int, interval: int = INTERVAL) -> list[PlannedFrame]:

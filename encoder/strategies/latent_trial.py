@@ -5,19 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
+from typing import TYPE_CHECKING
 
 from ...runtime.chunks import StrategyId
 from ...runtime.latent_body import LatentBody, pack_latents
 from ...runtime.latents import STEPS_Q16
+from ...runtime.payloads import FrameKind
 from ..effort import Effort
 from ..resources import Resources
 from ..scene import Scene
+from ..targets import Metric
 from ._base import Candidate, candidate
 
+if TYPE_CHECKING:
+    from .latent import LatentCoder
+
 FINEST_QUALITY = len(STEPS_Q16) - 1
-# How far I-frames may be apart in `i_frame_interpolation`, of which the best is taken, and steps of
-# descent of each I-frame's latents in `semantic_latent`.
+# How far I-frames may be apart, of which the best is taken: in `i_frame_interpolation`, and where
+# frames continue the one before (0: as far as the scene goes). Frames that move on and on lose
+# detail, which another I-frame brings back.
 _INTERVALS = {Effort.FAST: (8,), Effort.NORMAL: (8, 16), Effort.HIGH: (4, 8, 16, 32)}
+_CONTINUED = {Effort.FAST: (0,), Effort.NORMAL: (0, 12), Effort.HIGH: (0, 6, 12, 24)}
+# Steps of descent of each I-frame's latents in `semantic_latent`.
 _REFINEMENT = {Effort.FAST: 0, Effort.NORMAL: 0, Effort.HIGH: 60}
 
 
@@ -25,13 +34,15 @@ _REFINEMENT = {Effort.FAST: 0, Effort.NORMAL: 0, Effort.HIGH: 60}
 class LatentTrial:
     """A scene in latents; the setting, rounded, is 63 minus the quality index.
 
-    `device` is where the analysis runs, a torch device, `effort` how much is searched.
+    `device` is where the analysis runs, a torch device, `effort` how much is searched. `tune` is
+    the measure that latents are optimised for, of those that the tier has networks for.
     """
 
     strategy: StrategyId
     tier: str
     device: str
     effort: Effort = Effort.FAST
+    tune: Metric = Metric.PSNR
 
     @property
     def name(self) -> str:
@@ -56,30 +67,37 @@ class LatentTrial:
 
     def encode(self, scene: Scene, setting: float, resources: Resources) -> tuple[Candidate, ...]:
         """See `Trial.encode`."""
-        from .latent import code_scene
+        from .latent import code_scene, moved_quality
 
         interpolates = self.strategy is StrategyId.I_FRAME_INTERPOLATION
         refinement = 0 if interpolates else _REFINEMENT[self.effort]
-        coder = resources.latent_coder(self.tier, self.device, refinement)
+        coder = resources.latent_coder(self.tier, self.device, refinement, self.tune)
+        coder = coder.suited_to(scene)
         quality = FINEST_QUALITY - round(setting)
-        # Scenes that are shorter than an interval are the same with a longer one.
-        longest = max(1, len(scene.frames) - 1)
-        intervals = sorted({min(each, longest) for each in _INTERVALS[self.effort]})
         ways = [
             code_scene(coder, self.strategy, scene, quality, interval)
-            for interval in (intervals if interpolates else intervals[:1])
+            for interval in self._intervals(len(scene.frames), coder)
         ]
-        body, quality_db = min(ways, key=lambda way: _cost(way[0], way[1], scene, quality))
+        continues = not interpolates and coder.motion is not None
+        # That of most of the scene's frames.
+        price = coder.price_of_bits(moved_quality(quality) if continues else quality)
+        body, quality_db = min(ways, key=lambda way: _cost(way[0], way[1], scene, price))
         made = candidate(scene, self.strategy, None, self.name, setting, body, quality_db)
         return (made,)
 
+    def _intervals(self, frames: int, coder: LatentCoder) -> Sequence[int | None]:
+        """How far I-frames may be apart in a scene of so many frames."""
+        if self.strategy is StrategyId.I_FRAME_INTERPOLATION:
+            # Scenes that are shorter than an interval are the same with a longer one.
+            longest = max(1, frames - 1)
+            return sorted({min(each, longest) for each in _INTERVALS[self.effort]})
+        if FrameKind.C not in coder.priors or coder.motion is None:
+            return (None,)
+        return [each or None for each in _CONTINUED[self.effort] if each < frames]
 
-def _cost(body: LatentBody, quality_db: Sequence[float], scene: Scene, quality: int) -> float:
-    """Mean squared error, in squared grey levels, and what the bits of a pixel cost: the price is
-    that of the networks' training."""
-    # torch takes seconds to load, and code_scene has done it.
-    from ..training.latent import price_of_bits
 
+def _cost(body: LatentBody, quality_db: Sequence[float], scene: Scene, price: float) -> float:
+    """Mean squared error, in squared grey levels, and what the bits of a pixel cost."""
     error = fmean(255.0**2 * 10 ** (-each / 10) for each in quality_db)
     pixels = scene.format.width * scene.format.height * len(scene.frames)
-    return error + price_of_bits(quality) * 8 * len(pack_latents(body)) / pixels
+    return error + price * 8 * len(pack_latents(body)) / pixels

@@ -6,6 +6,10 @@ Resumable and time-limited like `training.enhancer`. It begins as a linear trans
 (`linear_start`), or with --start where another run ended (`grow`). The last steps may be in INT8
 arithmetic (--int8-share): in them the decoder learns alone, so that latents and what codes them
 stay as they are. --publish writes the two weight files and the prior.
+
+With --tune ssim it is the analysis network and the prior of --start that learn, by MS-SSIM, for a
+decoder that stays as it is: what players have shows their latents too. --publish then writes those
+two alone.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from ...decoder import TIERS, IFrameDecoder, build
 from ...decoder.networks import LATENT_SCALE
@@ -25,8 +30,12 @@ from ...runtime.errors import UnsupportedError
 from ...runtime.latents import step_size
 from ...runtime.prior_shape import Previous
 from ..analysis import QUALITIES, DeepAnalysis, build_analysis, spread_brightness
+from ..analysis_weights import weights_name
+from ..priors import I_LETTERS
+from ..targets import Metric
 from .checkpoint import Progress
 from .grow import grow
+from .likeness import ms_ssim
 from .linear_start import start
 from .loop import Job, command, run
 from .packs import PicturePack
@@ -41,6 +50,10 @@ _LOWEST_PRICE, _HIGHEST_PRICE = 8.0, 1600.0
 # Squared grey levels that no plane's error counts as below.
 _FLOOR = 1.0
 _PLANES = ((0, 64, 0.75), (64, 80, 0.125), (80, 96, 0.125))
+# What 1 less MS-SSIM is worth in squared grey levels: about what luma's error was for each of it at
+# the same quality, in networks that were trained for PSNR. So prices mean the same bits for both.
+_UNLIKENESS, _MORE_FROM, _MORE = 600.0, 30, 6.5
+_UNLIKENESS_FLOOR = 0.25
 _MOST_SYMBOL = 127
 # Of the whole brightness.
 _MOST_BRIGHTNESS = 4 * 127
@@ -66,13 +79,14 @@ class Recipe:
     `cells` is the side of crops in cells of 8 pixels, an even number; what a prior learns needs
     large ones. `prior_steps` are the first steps, in which it learns alone. `int8_share` is of the
     steps, the last ones. `start` is a checkpoint of another run, of a tier with as many latents or
-    fewer, whose networks this one begins with.
+    fewer, whose networks this one begins with. `tune` is what pictures are measured by.
     """
 
     cells: int = 32
     prior_steps: int = 0
     int8_share: float = 0.0
     start: Path | None = None
+    tune: Metric = Metric.PSNR
 
 
 def price_of_bits(quality: Tensor) -> Tensor:
@@ -94,10 +108,21 @@ def distortion(output: Tensor, target: Tensor) -> Tensor:
     return torch.exp(torch.stack(logs).sum(dim=0))
 
 
+def unlikeness(output: Tensor, target: Tensor, quality: Tensor) -> Tensor:
+    """As `distortion`, with 1 less MS-SSIM of luma in the place of its error, per sample."""
+    luma, target_luma = (F.pixel_shuffle(each[:, :64], 8)[:, 0] for each in (output, target))
+    worth = _UNLIKENESS * _MORE ** ((quality - _MORE_FROM).clamp(min=0) / _MORE_FROM)
+    logs = 0.75 * torch.log(worth * (1 - ms_ssim(target_luma, luma)) + _UNLIKENESS_FLOOR)
+    squared = (255.0 * (output - target)).square()
+    for first, end, weight in _PLANES[1:]:
+        logs = logs + weight * torch.log(squared[:, first:end].mean(dim=(1, 2, 3)) + _FLOOR)
+    return torch.exp(logs)
+
+
 class Trainer:
     """Both networks, and the loss of pictures that they code."""
 
-    def __init__(self, tier: str) -> None:
+    def __init__(self, tier: str, tune: Metric = Metric.PSNR) -> None:
         decoder, analysis = build("iframe_decoder", tier), build_analysis("analysis_i", tier)
         if not isinstance(decoder, IFrameDecoder) or not isinstance(analysis, DeepAnalysis):
             raise UnsupportedError(f"tier {tier} has no deep analysis: train it with latent.py")
@@ -111,6 +136,8 @@ class Trainer:
         for network in (decoder, analysis):
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._steps = torch.tensor([step_size(quality) for quality in range(QUALITIES)])
+        self._tune = tune
+        decoder.requires_grad_(tune is Metric.PSNR)
 
     def loss(self, frame: Tensor, quality: Tensor) -> Tensor:
         """Mean of log(D + price * R) of pictures [N, 96, P, P] in [0, 1] at qualities [N].
@@ -131,8 +158,10 @@ class Trainer:
         output = self.decoder.head(shown.float())
         noisy = levels + torch.rand_like(levels) - 0.5
         rate = self.prior.bits(symbols, quality, noisy=noisy) / _pixels(frame)
-        cost = distortion(output, frame) + price_of_bits(quality) * rate
-        return torch.log(cost).mean()
+        lost = distortion(output, frame)
+        if self._tune is Metric.SSIM:
+            lost = unlikeness(output, frame, quality)
+        return torch.log(lost + price_of_bits(quality) * rate).mean()
 
     def prior_loss(self, frame: Tensor, quality: Tensor) -> Tensor:
         """Mean logarithm of the bits of pictures, which the prior alone has gradients of."""
@@ -207,7 +236,7 @@ def train(
 ) -> tuple[Trainer, Progress]:
     """Run `schedule` on `pack` until it or `deadline` ends; resumes from `checkpoint`."""
     torch.manual_seed(seed)
-    trainer = Trainer(tier)
+    trainer = Trainer(tier, recipe.tune)
     if not checkpoint.exists():
         random = np.random.default_rng(seed)
         pictures = pack.batch(random, min(len(pack), _START_PICTURES), recipe.cells)
@@ -218,6 +247,8 @@ def train(
     groups: dict[float, list[nn.Parameter]] = {}
     for name, network in trainer.networks.items():
         for key, parameter in network.named_parameters():
+            if not parameter.requires_grad:
+                continue
             shares = _SHARES[name].items()
             share = next((each for start_of, each in shares if key.startswith(start_of)), 1.0)
             groups.setdefault(share, []).append(parameter)
@@ -257,10 +288,14 @@ def main() -> None:
         metavar=("LIGHT", "ANALYSIS", "PRIORS"),
         help="folders for the device's weights, the analysis network's, and the prior",
     )
+    parser.add_argument("--tune", choices=[each.value for each in I_LETTERS], default="psnr")
     asked = parser.parse_args()
+    tune = Metric(asked.tune)
+    if tune is Metric.SSIM and (asked.start is None or asked.int8_share):
+        parser.error("--tune ssim needs a decoder that is finished: --start, without --int8-share")
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(asked.threads)
-    recipe = Recipe(asked.cells, asked.prior_steps, asked.int8_share, asked.start)
+    recipe = Recipe(asked.cells, asked.prior_steps, asked.int8_share, asked.start, tune)
     trainer, done = train(
         PicturePack(*asked.pack),
         asked.checkpoint,
@@ -273,9 +308,11 @@ def main() -> None:
     )
     if asked.publish:
         light, analysis, priors = asked.publish
-        publish(trainer.decoder, light / f"iframe_decoder-{asked.tier}.safetensors", done)
-        publish(trainer.analysis, analysis / f"analysis_i-{asked.tier}.safetensors", done)
-        publish_prior(trainer.prior, priors / f"{asked.tier}-i.npz", done)
+        if tune is Metric.PSNR:
+            publish(trainer.decoder, light / f"iframe_decoder-{asked.tier}.safetensors", done)
+        publish(trainer.analysis, analysis / weights_name("analysis_i", asked.tier, tune), done)
+        letter = I_LETTERS[tune]
+        publish_prior(trainer.prior, priors / f"{asked.tier}-{letter}.npz", done)
 
 
 if __name__ == "__main__":

@@ -153,6 +153,7 @@ def _trial_to_dict(trial: Trial) -> dict[str, Any]:
             "tier": trial.tier,
             "device": trial.device,
             "effort": trial.effort.value,
+            "tune": trial.tune.value,
         }
     if isinstance(trial, ProceduralTrial):
         return {
@@ -196,6 +197,7 @@ def _trial(value: object, where: str) -> Trial:
             given.text("tier"),
             given.text("device", ("cpu", "cuda")),
             Effort(given.text("effort", [each.value for each in Effort])),
+            Metric(given.text("tune", [each.value for each in Metric])),
         )
     else:
         trial = ProceduralTrial(

@@ -215,7 +215,9 @@ def test_a_tier_whose_analysis_was_not_trained_is_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path
 ) -> None:
     monkeypatch.setattr(
-        latent_module, "weights_path", lambda name, tier: tmp_path / f"{name}-{tier}.safetensors"
+        latent_module,
+        "weights_path",
+        lambda name, tier, tune: tmp_path / f"{name}-{tier}.safetensors",
     )
     coder = Resources(threads=1).latent_coder("nano", "cpu")
     with pytest.raises(ModelError, match=r"analysis_i-nano\.safetensors: no such analysis network"):

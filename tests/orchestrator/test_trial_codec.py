@@ -54,6 +54,7 @@ TRIALS: st.SearchStrategy[Trial] = st.one_of(
         st.sampled_from(["nano", "edge"]),
         st.sampled_from(["cpu", "cuda"]),
         st.sampled_from(Effort),
+        st.sampled_from(Metric),
     ),
     st.builds(ProceduralTrial, st.sampled_from(Codec), PRESETS),
 )
