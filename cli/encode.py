@@ -33,6 +33,7 @@ EffortName = Literal["fast", "normal", "high"]
 SearchName = Literal["pruned", "exhaustive"]
 AdaptName = Literal["none", "code", "title"]
 ScopeName = Literal["mean", "worst"]
+TuneName = Literal["psnr", "ssim", "vmaf"]
 _TARGET = "What to aim at (one of them)"
 _CHOICE = "What may be chosen"
 _WORK = "How to work"
@@ -100,7 +101,7 @@ def encode(
         ),
     ] = None,
     tune: Annotated[
-        Literal["psnr", "ssim", "vmaf"] | None,
+        TuneName | None,
         typer.Option(
             help="What ways to code a scene are compared by, and latents made for where the tier"
             " can.  \\[default: the target's, or psnr]",

@@ -14,10 +14,10 @@ from ..runtime.motion_tables import MotionTables
 from ..runtime.moved_frames import Shown, encode_moved, left_added, seen_before
 from ..runtime.prior import Prior
 from .motion_search import find_vectors
-from .symbol_choice import choose_symbols
+from .symbol_choice import Weights, choose_symbols
 
 PRICE_OF_A_BIT = 0.12
-"""In squared quantiser's steps."""
+"""In squared quantiser's steps, where nobody says."""
 # Of what is left of a latent, in squared steps: what coding it costs at least, and its growth.
 _LEAST, _GROWTH = 0.7, 0.1
 _PASSES = 3
@@ -60,16 +60,19 @@ def moved_frame(
     tables: MotionTables,
     *,
     price_of_vectors: float,
+    price: float = PRICE_OF_A_BIT,
+    weights: Weights | None = None,
 ) -> MovedFrame:
     """A frame whose latents are `wanted` [C, h, w], in quantiser's steps, after the one `before`.
 
-    `luma` [16 h, 16 w] is its own; `price_of_vectors` is that of a bit in squared grey levels.
+    `luma` [16 h, 16 w] is its own; `price_of_vectors` is that of a bit in squared grey levels,
+    `price` the same in squared steps. `weights` as of `choose_symbols`.
     """
     step = np.float32(STEPS_Q16[quality] / (1 << 16))
-    vectors, expected = _motion(wanted, luma, before, step, tables, price_of_vectors)
+    vectors, expected = _motion(wanted, luma, before, step, tables, price_of_vectors, price)
     seen = seen_before(expected, vectors, quality)
     left = (wanted - expected / step).astype(np.float32)
-    symbols = choose_symbols(left, quality, prior, seen, price=PRICE_OF_A_BIT)
+    symbols = choose_symbols(left, quality, prior, seen, price=price, weights=weights)
     shown = Shown(left_added(expected, symbols, quality), vectors)
     return MovedFrame(expected, symbols, shown, before.vectors)
 
@@ -80,9 +83,10 @@ def _motion(
     before: Shown,
     step: np.float32,
     tables: MotionTables,
+    price_of_vectors: float,
     price: float,
 ) -> tuple[Vectors, Levels]:
-    """Vectors, and the levels expected by them.
+    """Vectors, and the levels expected by them; prices as of `moved_frame`.
 
     Where each cell is found best is not what costs least: to move as its neighbours do, as it did
     before, or not at all, saves bits. So cells do where what is left costs hardly more.
@@ -95,10 +99,10 @@ def _motion(
         return _Option(field, levels, _cost(wanted - levels / step))
 
     none, as_before = tried(np.zeros_like(before.vectors)), tried(before.vectors)
-    best = tried(find_vectors(reference, luma.astype(np.float32), _SEARCH_SHARE * price))
+    best = tried(find_vectors(reference, luma.astype(np.float32), _SEARCH_SHARE * price_of_vectors))
     for _ in range(_PASSES):
         common = tried(_medians(best.vectors, before.vectors))
-        best = _cheapest((none, as_before, common, best), common.vectors)
+        best = _cheapest((none, as_before, common, best), common.vectors, price)
     return best.vectors, best.expected
 
 
@@ -112,12 +116,11 @@ class _Option:
     cost: NDArray[np.floating]
 
 
-def _cheapest(options: tuple[_Option, ...], common: Vectors) -> _Option:
-    """For each cell the option that costs least, where vectors are coded against `common` ones."""
+def _cheapest(options: tuple[_Option, ...], common: Vectors, price: float) -> _Option:
+    """For each cell the option that costs least, where vectors are coded against `common` ones at
+    the `price` of a bit in squared steps."""
     bits = [_vector_bits(option.vectors - common) for option in options]
-    costs = [
-        option.cost + PRICE_OF_A_BIT * each for option, each in zip(options, bits, strict=True)
-    ]
+    costs = [option.cost + price * each for option, each in zip(options, bits, strict=True)]
     best = np.argmin(np.stack(costs), axis=0)
     return _Option(
         np.choose(best, [option.vectors for option in options]),

@@ -8,7 +8,7 @@ import pytest
 import torch
 from edgecodec.cli.app import app
 from edgecodec.cli.encode import SIZES as SIZE_NAMES
-from edgecodec.cli.encode import AdaptName, EffortName, ScopeName, SearchName
+from edgecodec.cli.encode import AdaptName, EffortName, ScopeName, SearchName, TuneName
 from edgecodec.encoder.adaptation import Adaptation
 from edgecodec.encoder.effort import Effort, Search
 from edgecodec.encoder.targets import (
@@ -112,6 +112,7 @@ def test_the_choices_are_those_of_the_encoder() -> None:
         (EffortName, Effort),
         (SearchName, Search),
         (ScopeName, Scope),
+        (TuneName, Metric),
     ):
         assert list(get_args(names)) == [each.value for each in kind]
     assert SIZE_NAMES.split(",") == list(SIZES)
@@ -155,9 +156,10 @@ def test_the_encoder_is_given_every_choice(
     assert set(options.codecs) == set(Codec)
     assert (options.jobs, options.threads, options.frames, options.cache) == (0, 0, None, None)
     assert (options.adapt, options.sizes) == (None, ("full", "half"))
+    assert options.tune is None
     arguments += ["--strategy", "classical,procedural", "--codecs", "vvc,av1", "--effort", "high"]
     arguments += ["--search", "exhaustive", "--jobs", "3", "--threads", "2", "--frames", "60"]
-    arguments += ["--adapt", "title", "--sizes", "half"]
+    arguments += ["--adapt", "title", "--sizes", "half", "--tune", "ssim"]
     assert runner.invoke(app, [*arguments, "--cache", str(tmp_path)]).exit_code == 0
     options = encoder.options
     assert options.strategies == ("classical", "procedural")
@@ -165,6 +167,7 @@ def test_the_encoder_is_given_every_choice(
     assert (options.effort, options.search) == (Effort.HIGH, Search.EXHAUSTIVE)
     assert (options.jobs, options.threads, options.frames, options.cache) == (3, 2, 60, tmp_path)
     assert (options.adapt, options.sizes) == (Adaptation.TITLE, ("half",))
+    assert options.tune is Metric.SSIM
 
 
 @pytest.mark.parametrize("sizes", ["quarter", "full,half,third", ","])
@@ -348,6 +351,8 @@ def test_text_output_sums_up_and_lists_the_scenes(
         (["--tier", "huge"], "--tier"),
         (["--device", "tpu"], "--device"),
         (["--threads", "-1"], "--threads"),
+        (["--tune", "looks"], "--tune"),
+        (["--tune", "ssim", "--target-psnr", "40"], "--target-psnr is reached by psnr"),
     ],
 )
 def test_a_wrong_argument_is_a_usage_error(

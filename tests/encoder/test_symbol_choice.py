@@ -54,6 +54,23 @@ EVERY = pytest.mark.parametrize(
 
 
 @EVERY
+def test_cells_that_count_more_are_nearer_to_what_they_were(prior: Prior) -> None:
+    levels = levels_of(prior)
+    plain = choose_symbols(levels, QUALITY, prior, previous_of(prior))
+    alike = np.ones(SHAPE, np.float32)
+    same = choose_symbols(levels, QUALITY, prior, previous_of(prior), weights=alike)
+    assert np.array_equal(plain, same)
+    weights = alike.copy()
+    weights[:, :4], weights[:, 4:] = 4, 0.25
+    weighted = choose_symbols(levels, QUALITY, prior, previous_of(prior), weights=weights)
+    near, far = (
+        np.square(levels - weighted)[..., part].sum() - np.square(levels - plain)[..., part].sum()
+        for part in (slice(4), slice(4, None))
+    )
+    assert near < 0 < far
+
+
+@EVERY
 def test_the_choice_costs_less_than_the_nearest_and_is_near(prior: Prior) -> None:
     levels = levels_of(prior)
     nearest = integer_symbols(torch.from_numpy(levels), prior)
@@ -167,7 +184,9 @@ def test_changes_cost_more_where_a_picture_hardly_differs(
     levels = torch.from_numpy((previous + change).astype(np.float32))
     asked: list[float] = []
     monkeypatch.setattr(
-        symbol_choice, "choose_symbols", lambda *given, price: asked.append(price) or given[3]
+        symbol_choice,
+        "choose_symbols",
+        lambda *given, price, weights: asked.append(price) or given[3],
     )
     assert sent_symbols(levels, QUALITY, WHOLE_GATED, previous) is previous
     assert asked == [price]

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from edgecodec.encoder.effort import Effort
+from edgecodec.encoder.targets import Metric
 from edgecodec.encoder.training.sources import resized
 from edgecodec.evaluation import latent_video
 from edgecodec.evaluation.anchors import X264_MEDIUM
@@ -264,3 +266,16 @@ def test_counts_below_0_are_refused(wrong: list[str], clip_path: Path, capsys) -
         latent_video.main(["--data", str(clip_path), "--tier", "nano", *wrong])
     assert refused.value.code == 2
     assert "or more" in capsys.readouterr().err
+
+
+def test_a_tier_that_is_not_tuned_for_a_measure_is_refused(clip_path: Path, capsys) -> None:
+    with pytest.raises(SystemExit) as refused:
+        latent_video.main(["--data", str(clip_path), "--tier", "nano", "--tune", "ssim"])
+    assert refused.value.code == 2
+    assert "tier nano has no analysis network for --tune ssim" in capsys.readouterr().err
+
+
+def test_points_are_of_an_effort_and_a_measure() -> None:
+    plain = LatentVideo(SEMANTIC, "edge", 0, 1)
+    others = [replace(plain, effort=Effort.HIGH), replace(plain, tune=Metric.SSIM)]
+    assert len({each.recipe for each in (plain, *others)}) == 3

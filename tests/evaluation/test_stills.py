@@ -14,6 +14,7 @@ from edgecodec.decoder import build
 from edgecodec.encoder.analysis import build_analysis
 from edgecodec.encoder.quality import psnr
 from edgecodec.encoder.resources import Resources
+from edgecodec.encoder.targets import Metric
 from edgecodec.encoder.training.checkpoint import Progress, save_checkpoint
 from edgecodec.evaluation import stills
 from edgecodec.evaluation.still_codecs import ANCHORS, StillCodec
@@ -199,3 +200,17 @@ def test_the_command_prints_tables_and_keeps_the_other_codecs_points(
     monkeypatch.setattr(type(ANCHORS[0]), "code", None)
     stills.main(command)
     assert capsys.readouterr().out == first
+
+
+def test_a_tier_that_is_not_tuned_for_a_measure_is_refused(
+    clip_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as refused:
+        stills.main(["--data", str(clip_path), "--tier", "nano", "--tune", "ssim"])
+    assert refused.value.code == 2
+    assert "tier nano has no analysis network for --tune ssim" in capsys.readouterr().err
+
+
+def test_what_latents_are_made_for_is_told_apart() -> None:
+    names = {IFrames("edge", Resources(1), tune=tune).name for tune in (Metric.PSNR, Metric.SSIM)}
+    assert names == {"edgecodec edge", "edgecodec edge for SSIM"}

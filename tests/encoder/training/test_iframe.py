@@ -12,6 +12,7 @@ import torch
 from edgecodec.decoder import IFrameDecoder, build, load
 from edgecodec.encoder.analysis import DeepAnalysis, load_analysis, spread_brightness
 from edgecodec.encoder.training import iframe
+from edgecodec.encoder.training.checkpoint import Progress, read_weights, save_checkpoint
 from edgecodec.encoder.training.fake_quant import int8_arithmetic
 from edgecodec.encoder.training.iframe import (
     Recipe,
@@ -20,6 +21,7 @@ from edgecodec.encoder.training.iframe import (
     price_of_bits,
     some_in_full_range,
     spread_qualities,
+    unlikeness,
 )
 from edgecodec.encoder.training.linear_start import start
 from edgecodec.encoder.training.packs import PicturePack
@@ -213,6 +215,63 @@ def test_the_command_trains_and_publishes(
     assert isinstance(made, DeepAnalysis)
     assert read_prior(priors / "edge-i.npz").whole
     assert type(build("iframe_decoder", "edge")) is type(loaded.module)
+
+
+def test_for_ssim_a_finished_decoder_stays_as_it_is(
+    started: Trainer, picture_pack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # MS-SSIM has no five scales in smaller ones.
+    pictures = np.load(picture_pack / "x.npy")[:2]
+    np.save(tmp_path / "x.npy", np.tile(pictures, (1, 1, 2, 2)))
+    begun, run = tmp_path / "begun.pt", tmp_path / "run.pt"
+    optimizer = torch.optim.Adam(started.decoder.parameters())
+    save_checkpoint(begun, started.networks, optimizer, Progress())
+    arguments = [
+        "--pack", tmp_path, "--checkpoint", run, "--steps", 2, "--batch", 1, "--tune", "ssim",
+        "--start", begun, "--publish", tmp_path, tmp_path, tmp_path,
+    ]  # fmt: skip
+    monkeypatch.setattr(sys, "argv", ["training", *map(str, arguments)])
+    monkeypatch.setattr(torch, "set_num_threads", lambda _: None)
+    iframe.main()
+    before, after = read_weights(begun), read_weights(run)
+    changed = {
+        name
+        for name, weights in after.items()
+        if any(not torch.equal(value, before[name][key]) for key, value in weights.items())
+    }
+    assert changed == {"analysis_i", "prior_i"}
+    assert isinstance(
+        load_analysis("analysis_i", "edge", tmp_path / "analysis_i-edge-ssim.safetensors"),
+        DeepAnalysis,
+    )
+    assert read_prior(tmp_path / "edge-s.npz").whole
+    assert not (tmp_path / "iframe_decoder-edge.safetensors").exists()
+
+
+@pytest.mark.parametrize("more", [[], ["--start", "run.pt", "--int8-share", "0.1"]])
+def test_ssim_needs_a_decoder_that_is_finished(
+    picture_pack: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    more: list[str],
+) -> None:
+    arguments = ["--pack", str(picture_pack), "--checkpoint", "none.pt", "--tune", "ssim", *more]
+    monkeypatch.setattr(sys, "argv", ["training", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        iframe.main()
+    assert ended.value.code == 2
+    assert "--start" in capsys.readouterr().err
+
+
+def test_unlike_luma_costs_and_like_luma_does_not() -> None:
+    target = torch.rand(2, 96, 24, 24, generator=torch.Generator().manual_seed(1))
+    output = target.clone()
+    output[1, :64] = (0.5 * target[1, :64]) + 0.25
+    at = torch.tensor([40, 40])
+    same, duller = unlikeness(output, target, at).tolist()
+    assert duller > 20 * same
+    finer = unlikeness(output, target, torch.tensor([63, 63])).tolist()
+    assert finer[1] > duller
 
 
 def test_some_pictures_get_the_whole_range() -> None:
