@@ -22,6 +22,7 @@ _SOURCES = (
 )
 _MODULES = (
     "analysis.py",
+    "analysis_weights.py",
     "code_crops.py",
     "code_search.py",
     "device_network.py",
@@ -30,6 +31,7 @@ _MODULES = (
     "latent_rate.py",
     "latent_refinement.py",
     "latent_symbols.py",
+    "masking.py",
     "motion_search.py",
     "moved_coding.py",
     "priors.py",

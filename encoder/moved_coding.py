@@ -17,7 +17,7 @@ from .motion_search import find_vectors
 from .symbol_choice import Weights, choose_symbols
 
 PRICE_OF_A_BIT = 0.12
-"""In squared quantiser's steps, where nobody says."""
+"""In squared quantiser's steps."""
 # Of what is left of a latent, in squared steps: what coding it costs at least, and its growth.
 _LEAST, _GROWTH = 0.7, 0.1
 _PASSES = 3
@@ -60,19 +60,18 @@ def moved_frame(
     tables: MotionTables,
     *,
     price_of_vectors: float,
-    price: float = PRICE_OF_A_BIT,
     weights: Weights | None = None,
 ) -> MovedFrame:
     """A frame whose latents are `wanted` [C, h, w], in quantiser's steps, after the one `before`.
 
     `luma` [16 h, 16 w] is its own; `price_of_vectors` is that of a bit in squared grey levels,
-    `price` the same in squared steps. `weights` as of `choose_symbols`.
+    `weights` as of `choose_symbols`.
     """
     step = np.float32(STEPS_Q16[quality] / (1 << 16))
-    vectors, expected = _motion(wanted, luma, before, step, tables, price_of_vectors, price)
+    vectors, expected = _motion(wanted, luma, before, step, tables, price_of_vectors)
     seen = seen_before(expected, vectors, quality)
     left = (wanted - expected / step).astype(np.float32)
-    symbols = choose_symbols(left, quality, prior, seen, price=price, weights=weights)
+    symbols = choose_symbols(left, quality, prior, seen, price=PRICE_OF_A_BIT, weights=weights)
     shown = Shown(left_added(expected, symbols, quality), vectors)
     return MovedFrame(expected, symbols, shown, before.vectors)
 
@@ -83,10 +82,9 @@ def _motion(
     before: Shown,
     step: np.float32,
     tables: MotionTables,
-    price_of_vectors: float,
     price: float,
 ) -> tuple[Vectors, Levels]:
-    """Vectors, and the levels expected by them; prices as of `moved_frame`.
+    """Vectors, and the levels expected by them.
 
     Where each cell is found best is not what costs least: to move as its neighbours do, as it did
     before, or not at all, saves bits. So cells do where what is left costs hardly more.
@@ -99,10 +97,10 @@ def _motion(
         return _Option(field, levels, _cost(wanted - levels / step))
 
     none, as_before = tried(np.zeros_like(before.vectors)), tried(before.vectors)
-    best = tried(find_vectors(reference, luma.astype(np.float32), _SEARCH_SHARE * price_of_vectors))
+    best = tried(find_vectors(reference, luma.astype(np.float32), _SEARCH_SHARE * price))
     for _ in range(_PASSES):
         common = tried(_medians(best.vectors, before.vectors))
-        best = _cheapest((none, as_before, common, best), common.vectors, price)
+        best = _cheapest((none, as_before, common, best), common.vectors)
     return best.vectors, best.expected
 
 
@@ -116,11 +114,12 @@ class _Option:
     cost: NDArray[np.floating]
 
 
-def _cheapest(options: tuple[_Option, ...], common: Vectors, price: float) -> _Option:
-    """For each cell the option that costs least, where vectors are coded against `common` ones at
-    the `price` of a bit in squared steps."""
+def _cheapest(options: tuple[_Option, ...], common: Vectors) -> _Option:
+    """For each cell the option that costs least, where vectors are coded against `common` ones."""
     bits = [_vector_bits(option.vectors - common) for option in options]
-    costs = [option.cost + price * each for option, each in zip(options, bits, strict=True)]
+    costs = [
+        option.cost + PRICE_OF_A_BIT * each for option, each in zip(options, bits, strict=True)
+    ]
     best = np.argmin(np.stack(costs), axis=0)
     return _Option(
         np.choose(best, [option.vectors for option in options]),

@@ -55,19 +55,8 @@ _MULTIPLE = 16
 _PORTS = ("past", "future")
 # B-frames in the middle feed no other frame's reference but those below them: they may be coarser.
 _B_QUALITY_OFFSET = 8
-
-
-@dataclass(frozen=True)
-class _Moving:
-    """How many qualities `coarser` frames are that continue an I-frame by motion, and the `price`
-    of their bits in squared steps. What the I-frame has, they get for nothing."""
-
-    coarser: int
-    price: float
-
-
-# MS-SSIM wants more of the fine texture that is lost from frame to frame.
-_MOVING = {Metric.PSNR: _Moving(8, 0.12), Metric.SSIM: _Moving(3, 0.06)}
+# What an I-frame has, the frames after it get for nothing.
+_MOVED_QUALITY_OFFSET = 8
 
 
 @dataclass(frozen=True)
@@ -134,10 +123,6 @@ class LatentCoder:
         if TIERS[self.tier].recurrent:
             return recurrent_price(quality)
         return float(price_of_bits(torch.tensor(quality)))
-
-    def moved_quality(self, quality: int) -> int:
-        """The quality of frames that continue an I-frame of a quality by motion."""
-        return max(0, quality - _MOVING[self.tune].coarser)
 
     def light(self, kind: FrameKind) -> Network:
         """The network that makes frames of that kind on a device."""
@@ -208,7 +193,6 @@ class LatentCoder:
             prior,
             self.motion,
             price_of_vectors=self.price_of_bits(quality),
-            price=_MOVING[self.tune].price,
             weights=self._weights(packed),
         )
         latent = latent_of(moved.shown.levels, quality)
@@ -268,6 +252,11 @@ class LatentCoder:
         inputs.update(zip(_PORTS, references, strict=False))
         frame, feature = self.light(kind).run(inputs)
         return CodedFrame(symbols, unpack(frame, picture), feature, latent)
+
+
+def moved_quality(quality: int) -> int:
+    """The quality of frames that continue an I-frame of a quality by motion."""
+    return max(0, quality - _MOVED_QUALITY_OFFSET)
 
 
 def _luma(packed: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -342,7 +331,7 @@ def coded_frames(
         if frame.kind is FrameKind.B:
             used = max(0, quality - _B_QUALITY_OFFSET)
         elif frame.kind is FrameKind.C and coder.motion is not None:
-            used = coder.moved_quality(quality)
+            used = moved_quality(quality)
         packed = pack(scene.frames[frame.position], _BLOCK, _MULTIPLE)
         references = [features[reference] for reference in frame.drawn_from]
         if frame.kind is FrameKind.C and coder.motion is not None:

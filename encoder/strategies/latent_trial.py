@@ -67,7 +67,7 @@ class LatentTrial:
 
     def encode(self, scene: Scene, setting: float, resources: Resources) -> tuple[Candidate, ...]:
         """See `Trial.encode`."""
-        from .latent import code_scene
+        from .latent import code_scene, moved_quality
 
         interpolates = self.strategy is StrategyId.I_FRAME_INTERPOLATION
         refinement = 0 if interpolates else _REFINEMENT[self.effort]
@@ -80,7 +80,7 @@ class LatentTrial:
         ]
         continues = not interpolates and coder.motion is not None
         # That of most of the scene's frames.
-        price = coder.price_of_bits(coder.moved_quality(quality) if continues else quality)
+        price = coder.price_of_bits(moved_quality(quality) if continues else quality)
         body, quality_db = min(ways, key=lambda way: _cost(way[0], way[1], scene, price))
         made = candidate(scene, self.strategy, None, self.name, setting, body, quality_db)
         return (made,)

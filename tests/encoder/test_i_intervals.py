@@ -11,7 +11,7 @@ from edgecodec.encoder import Effort
 from edgecodec.encoder.resources import Resources
 from edgecodec.encoder.scene import Scene
 from edgecodec.encoder.strategies import LatentTrial
-from edgecodec.encoder.strategies.latent import code_scene
+from edgecodec.encoder.strategies.latent import code_scene, moved_quality
 from edgecodec.encoder.strategies.latent_order import continued_order
 from edgecodec.runtime.chunks import Chunk, StrategyId
 from edgecodec.runtime.frames import PictureFormat
@@ -57,7 +57,7 @@ def test_frames_continue_the_one_before_up_to_the_next_i_frame() -> None:
 
 def test_the_interval_that_costs_least_is_taken(resources: Resources) -> None:
     coder = resources.latent_coder("edge", "cpu")
-    price = coder.price_of_bits(coder.moved_quality(QUALITY))
+    price = coder.price_of_bits(moved_quality(QUALITY))
     taken = set()
     for scene in (pausing(14), panning(14, jump_at=12)):
         costs = {}

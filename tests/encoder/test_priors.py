@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 from edgecodec.encoder import priors as tier_module
@@ -97,7 +98,10 @@ def test_each_has_its_card_and_its_curve() -> None:
         assert f"`{prior.prior_id}`" in card
         curve = json.loads((PRIORS / f"{name}.curve.json").read_text())
         assert curve["steps"] > 0
-        assert curve["points"][-1][1] < curve["points"][0][1]
+        # Single points are of a few hundred crops each.
+        losses = [loss for _, loss, _ in curve["points"]]
+        half = len(losses) // 2
+        assert fmean(losses[half:]) < fmean(losses[:half])
 
 
 CHANNELS = 12
