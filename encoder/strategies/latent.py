@@ -254,11 +254,6 @@ class LatentCoder:
         return CodedFrame(symbols, unpack(frame, picture), feature, latent)
 
 
-def moved_quality(quality: int) -> int:
-    """The quality of frames that continue an I-frame of a quality by motion."""
-    return max(0, quality - _MOVED_QUALITY_OFFSET)
-
-
 def _luma(packed: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The luma [H, W] of a packed frame [1, 96, H/8, W/8]."""
     rows, columns = packed.shape[2:]
@@ -331,7 +326,7 @@ def coded_frames(
         if frame.kind is FrameKind.B:
             used = max(0, quality - _B_QUALITY_OFFSET)
         elif frame.kind is FrameKind.C and coder.motion is not None:
-            used = moved_quality(quality)
+            used = max(0, quality - _MOVED_QUALITY_OFFSET)
         packed = pack(scene.frames[frame.position], _BLOCK, _MULTIPLE)
         references = [features[reference] for reference in frame.drawn_from]
         if frame.kind is FrameKind.C and coder.motion is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -26,6 +27,9 @@ FINEST_QUALITY = len(STEPS_Q16) - 1
 # detail, which another I-frame brings back.
 _INTERVALS = {Effort.FAST: (8,), Effort.NORMAL: (8, 16), Effort.HIGH: (4, 8, 16, 32)}
 _CONTINUED = {Effort.FAST: (0,), Effort.NORMAL: (0, 12), Effort.HIGH: (0, 6, 12, 24)}
+# What twice the bits bring a scene, about. The price that the networks were trained for is that of
+# single pictures: with it, I-frames came in where they cost more than they brought.
+_DB_PER_OCTAVE = 3.0
 # Steps of descent of each I-frame's latents in `semantic_latent`.
 _REFINEMENT = {Effort.FAST: 0, Effort.NORMAL: 0, Effort.HIGH: 60}
 
@@ -67,7 +71,7 @@ class LatentTrial:
 
     def encode(self, scene: Scene, setting: float, resources: Resources) -> tuple[Candidate, ...]:
         """See `Trial.encode`."""
-        from .latent import code_scene, moved_quality
+        from .latent import code_scene
 
         interpolates = self.strategy is StrategyId.I_FRAME_INTERPOLATION
         refinement = 0 if interpolates else _REFINEMENT[self.effort]
@@ -78,10 +82,11 @@ class LatentTrial:
             code_scene(coder, self.strategy, scene, quality, interval)
             for interval in self._intervals(len(scene.frames), coder)
         ]
-        continues = not interpolates and coder.motion is not None
-        # That of most of the scene's frames.
-        price = coder.price_of_bits(moved_quality(quality) if continues else quality)
-        body, quality_db = min(ways, key=lambda way: _cost(way[0], way[1], scene, price))
+        if interpolates:
+            price = coder.price_of_bits(quality)
+            body, quality_db = min(ways, key=lambda way: _cost(way[0], way[1], scene, price))
+        else:
+            body, quality_db = max(ways, key=lambda way: _worth(way[0], way[1]))
         made = candidate(scene, self.strategy, None, self.name, setting, body, quality_db)
         return (made,)
 
@@ -94,6 +99,11 @@ class LatentTrial:
         if FrameKind.C not in coder.priors or coder.motion is None:
             return (None,)
         return [each or None for each in _CONTINUED[self.effort] if each < frames]
+
+
+def _worth(body: LatentBody, quality_db: Sequence[float]) -> float:
+    """Mean PSNR in dB, less what its bits usually bring."""
+    return fmean(quality_db) - _DB_PER_OCTAVE * math.log2(len(pack_latents(body)))
 
 
 def _cost(body: LatentBody, quality_db: Sequence[float], scene: Scene, price: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from statistics import fmean
 
@@ -11,7 +12,7 @@ from edgecodec.encoder import Effort
 from edgecodec.encoder.resources import Resources
 from edgecodec.encoder.scene import Scene
 from edgecodec.encoder.strategies import LatentTrial
-from edgecodec.encoder.strategies.latent import code_scene, moved_quality
+from edgecodec.encoder.strategies.latent import code_scene
 from edgecodec.encoder.strategies.latent_order import continued_order
 from edgecodec.runtime.chunks import Chunk, StrategyId
 from edgecodec.runtime.frames import PictureFormat
@@ -55,19 +56,17 @@ def test_frames_continue_the_one_before_up_to_the_next_i_frame() -> None:
     assert [each.references for each in order] == [(), (0,), (1,), (), (3,), (4,), ()]
 
 
-def test_the_interval_that_costs_least_is_taken(resources: Resources) -> None:
+def test_the_interval_that_brings_most_for_its_bits_is_taken(resources: Resources) -> None:
     coder = resources.latent_coder("edge", "cpu")
-    price = coder.price_of_bits(moved_quality(QUALITY))
     taken = set()
     for scene in (pausing(14), panning(14, jump_at=12)):
-        costs = {}
+        worth = {}
         for interval in (None, 12):
             body, quality_db = code_scene(coder, SEMANTIC, scene, QUALITY, interval)
-            error = fmean(255.0**2 / 10 ** (each / 10) for each in quality_db)
-            bits = 8 * len(pack_body(body)) / (64 * 48 * 14)
-            costs[pack_body(body)] = error + price * bits
+            packed = pack_body(body)
+            worth[packed] = fmean(quality_db) - 3 * math.log2(len(packed))
         (made,) = TRIAL.encode(scene, SETTING, resources)
-        assert made.read_body() == min(costs, key=lambda body: costs[body])
+        assert made.read_body() == max(worth, key=lambda body: worth[body])
         body = parse_body(SEMANTIC, made.read_body(), 14)
         assert isinstance(body, LatentBody)
         taken.add(tuple(i_frames(body)))
