@@ -24,6 +24,7 @@ from ..encoder.api import EncodeOptions, encode
 from ..encoder.effort import Effort
 from ..encoder.latent_kinds import missing_networks
 from ..encoder.report import EncodeReport
+from ..encoder.script import run_script
 from ..encoder.targets import BitrateTarget
 from ..encoder.ways import STRATEGIES
 from ..runtime.errors import EdgecodecError
@@ -169,4 +170,4 @@ def _say(console: Console, text: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -26,6 +26,7 @@ from rich.console import Console
 from ..encoder.analysis_weights import tuned
 from ..encoder.effort import Effort
 from ..encoder.latent_kinds import missing_networks
+from ..encoder.script import run_script
 from ..encoder.targets import Metric
 from ..runtime.errors import EdgecodecError
 from .atomic import write_text
@@ -228,4 +229,4 @@ def _say(console: Console, text: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -28,6 +28,7 @@ from ..encoder.media import open_source
 from ..encoder.quality import PlanePsnr, SequenceQuality
 from ..encoder.resources import Resources
 from ..encoder.scene import Scene
+from ..encoder.script import run_script
 from ..encoder.strategies import Candidate, LatentTrial, StandardTrial
 from ..encoder.strategies.latent_trial import FINEST_QUALITY
 from ..runtime.chunks import Codec, StrategyId
@@ -244,4 +245,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

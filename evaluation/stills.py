@@ -27,6 +27,7 @@ from rich.progress import track
 from ..encoder.analysis_weights import tuned
 from ..encoder.quality import psnr
 from ..encoder.resources import Resources
+from ..encoder.script import run_script
 from ..encoder.targets import Metric
 from .atomic import write_text
 from .bdrate import RatePoint, bd_rate, ssim_db, unbeaten
@@ -210,4 +211,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -22,6 +22,7 @@ from ...runtime.latents import step_size
 from ...runtime.prior_shape import Previous
 from ..analysis import QUALITIES, load_analysis
 from ..analysis_weights import weights_path
+from ..script import run_script
 from .checkpoint import Progress
 from .grow import grow_prior_from
 from .iframe import iframe_prior, spread_qualities, whole_symbols
@@ -119,4 +120,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

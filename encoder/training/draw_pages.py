@@ -17,6 +17,8 @@ from PIL import Image, ImageDraw, ImageFont
 from rich.console import Console
 from rich.progress import track
 
+from ..script import run_script
+
 Color = tuple[int, int, int]
 Box = tuple[int, int, int, int]
 _SIZE = (1280, 960)
@@ -154,4 +156,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from ...decoder import Enhancer, build
 from ...runtime.errors import ModelError
+from ..script import run_script
 from .checkpoint import Progress
 from .fake_quant import quantize_residual
 from .loop import Job, command, run
@@ -184,4 +185,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

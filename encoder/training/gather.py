@@ -19,6 +19,7 @@ from ...runtime.array_file import read_arrays
 from ...runtime.errors import ModelError
 from ...runtime.prior import Prior
 from ..analysis import load_analysis
+from ..script import run_script
 from .checkpoint import Progress, save_checkpoint
 from .prior_net import PriorNet
 
@@ -58,4 +59,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -32,6 +32,7 @@ from ...runtime.prior_shape import Previous
 from ..analysis import QUALITIES, DeepAnalysis, build_analysis, spread_brightness
 from ..analysis_weights import weights_name
 from ..priors import I_LETTERS
+from ..script import run_script
 from ..targets import Metric
 from .checkpoint import Progress
 from .grow import grow
@@ -316,4 +317,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

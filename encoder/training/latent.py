@@ -20,6 +20,7 @@ from ...decoder import Generator, IFrameDecoder, build
 from ...decoder.networks import LATENT_SCALE
 from ...runtime.latents import step_size
 from ..analysis import QUALITIES, build_analysis
+from ..script import run_script
 from .checkpoint import Progress
 from .loop import Job, command, run
 from .packs import SequencePack
@@ -173,4 +174,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -33,6 +33,7 @@ from ...runtime.scenes import condition_planes, deep_base, full_size
 from ...runtime.upsample import Upsampling
 from ..codecs import BaseSettings, encoder_for
 from ..downscale import downscale, half_size
+from ..script import run_script
 from .packs import FINE_STEPS, FINE_ZERO, plane_errors
 from .sources import Scales, Segment, find_sources, read_pictures, read_segments
 
@@ -258,4 +259,4 @@ def _save(path: Path, samples: Sequence[NDArray[np.uint8] | NDArray[np.float32]]
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

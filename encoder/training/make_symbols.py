@@ -31,6 +31,7 @@ from ...runtime.payloads import FrameKind
 from ..latent_kinds import missing_networks
 from ..resources import Resources
 from ..scene import Scene
+from ..script import run_script
 from ..strategies.latent import LatentCoder, coded_frames
 from .schedule import Deadline
 from .sources import Scales, Segment, find_sources, read_segments
@@ -163,4 +164,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -46,6 +46,7 @@ from ...runtime.prior_weights import EXACT
 from ..analysis import QUALITIES, load_analysis
 from ..analysis_weights import weights_path
 from ..motion_search import find_vectors
+from ..script import run_script
 from .iframe import price_of_bits, whole_symbols
 from .packs import SequencePack
 
@@ -261,4 +262,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -25,6 +25,7 @@ from ...runtime.prior import Prior
 from ...runtime.prior_coding import HEADER_BITS, prior_bits
 from ...runtime.prior_part import groups_needed
 from ...runtime.prior_shape import Previous
+from ..script import run_script
 from ..strategies.latent_body import FrameSymbols, latent_body
 from ..strategies.latent_order import PlannedFrame
 from .checkpoint import Progress
@@ -188,4 +189,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

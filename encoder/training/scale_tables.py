@@ -15,6 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..script import run_script
+
 TABLES = 64
 MAX_SYMBOL = 127
 SIGMA_FIRST = Decimal("0.08")
@@ -57,4 +59,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)
