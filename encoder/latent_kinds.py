@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ..runtime.chunks import StrategyId
 from ..runtime.errors import ModelError
-from ..runtime.models import packaged_models, read_models
+from ..runtime.models import packaged_models, packaged_tiers, read_models
 from ..runtime.payloads import FrameKind
 from .analysis_weights import weights_path
 from .priors import Priors, tier_priors
@@ -45,14 +45,29 @@ def frame_kinds(strategy: StrategyId, priors: Priors) -> tuple[FrameKind, FrameK
 
 
 def missing_networks(strategy: StrategyId, tier: str) -> str:
-    """What a tier lacks to code scenes with a strategy in latents, "" if nothing."""
+    """What a tier lacks to code scenes with a strategy in latents, and which has it; "" if
+    nothing."""
     try:
         needed = [NETWORKS[kind] for kind in frame_kinds(strategy, tier_priors(tier))]
         folder = read_models(packaged_models(tier))
-        for each in needed:
-            folder.network(each.light)
     except ModelError as error:
         return str(error)
+    for each in needed:
+        try:
+            folder.network(each.light)
+        except ModelError as error:
+            return f"{error}{_elsewhere(each.light)}"
     if not all(weights_path(each.analysis, tier).is_file() for each in needed):
         return f"there are no analysis networks of tier {tier}: train them first"
     return ""
+
+
+def _elsewhere(network: str) -> str:
+    """What to do where a tier has no such network, "" if no tier has one."""
+    folders = {tier: read_models(packaged_models(tier)) for tier in packaged_tiers()}
+    having = [
+        tier
+        for tier, folder in folders.items()
+        if any(entry.name == network for entry in folder.networks)
+    ]
+    return f"; --tier {' or '.join(having)} has one" if having else ""

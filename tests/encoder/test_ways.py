@@ -382,3 +382,8 @@ def test_knowing_the_ways_takes_no_torch() -> None:
     )
     told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert told.stdout.strip() == "False", told.stderr
+
+
+def test_a_network_that_another_tier_has_is_looked_for_there() -> None:
+    with pytest.raises(ModelError, match=r"no network generator_b; .*; --tier nano has one"):
+        make("i_frame_interpolation", tier="edge")
