@@ -250,7 +250,9 @@ def encode(
     measure = None if tune is None else Metric(tune)
     if isinstance(target, MetricTarget) and measure not in (None, target.metric):
         wanted = target.metric.value
-        raise typer.BadParameter(f"--target-{wanted} is reached by {wanted}", param_hint="'--tune'")
+        raise typer.BadParameter(
+            f"--target-{wanted} compares by {wanted}: leave it out", param_hint="'--tune'"
+        )
     automatic = strategy.strip().lower() == "auto"
     fitted: dict[str, Any] = {}
     if for_device is not None:

@@ -352,7 +352,7 @@ def test_text_output_sums_up_and_lists_the_scenes(
         (["--device", "tpu"], "--device"),
         (["--threads", "-1"], "--threads"),
         (["--tune", "looks"], "--tune"),
-        (["--tune", "ssim", "--target-psnr", "40"], "--target-psnr is reached by psnr"),
+        (["--tune", "ssim", "--target-psnr", "40"], "--target-psnr compares by psnr"),
     ],
 )
 def test_a_wrong_argument_is_a_usage_error(
