@@ -25,6 +25,7 @@ _MODULES = (
     "analysis_weights.py",
     "code_crops.py",
     "code_search.py",
+    "curves.py",
     "device_network.py",
     "downscale.py",
     "latent_kinds.py",

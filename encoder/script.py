@@ -19,9 +19,14 @@ def run_script(main: Callable[[], None]) -> None:
     """
     try:
         main()
-    except (EdgecodecError, OSError) as error:
+    except EdgecodecError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(NO_PROVIDER if isinstance(error, ProviderError) else BAD_INPUT)
+    except OSError as error:
+        named = error.filename and error.strerror
+        what = f"{error.filename}: {error.strerror}" if named else error
+        print(f"error: {what}", file=sys.stderr)
+        sys.exit(BAD_INPUT)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(INTERRUPTED)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ...decoder import TIERS, IFrameDecoder, load
+from ...decoder import IFrameDecoder, load
 from ...decoder.networks import PIXEL_SCALE, RELU6_SCALE
 from ...runtime.chunks import StrategyId
 from ...runtime.errors import ModelError
@@ -39,7 +39,6 @@ from ..stillness import stands_still
 from ..symbol_choice import sent_symbols
 from ..targets import Metric
 from ..training.iframe import price_of_bits
-from ..training.latent import price_of_bits as recurrent_price
 from .latent_body import FrameSymbols, latent_body
 from .latent_order import (
     INTERVAL,
@@ -118,12 +117,6 @@ class LatentCoder:
         suited.motion = None
         return suited
 
-    def price_of_bits(self, quality: int) -> float:
-        """Squared grey levels that a bit a pixel was worth when the tier's networks learned."""
-        if TIERS[self.tier].recurrent:
-            return recurrent_price(quality)
-        return float(price_of_bits(torch.tensor(quality)))
-
     def light(self, kind: FrameKind) -> Network:
         """The network that makes frames of that kind on a device."""
         name = NETWORKS[kind].light
@@ -192,7 +185,7 @@ class LatentCoder:
             quality,
             prior,
             self.motion,
-            price_of_vectors=self.price_of_bits(quality),
+            price_of_vectors=float(price_of_bits(torch.tensor(quality))),
             weights=self._weights(packed),
         )
         latent = latent_of(moved.shown.levels, quality)

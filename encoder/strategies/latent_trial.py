@@ -27,9 +27,6 @@ FINEST_QUALITY = len(STEPS_Q16) - 1
 # detail, which another I-frame brings back.
 _INTERVALS = {Effort.FAST: (8,), Effort.NORMAL: (8, 16), Effort.HIGH: (4, 8, 16, 32)}
 _CONTINUED = {Effort.FAST: (0,), Effort.NORMAL: (0, 12), Effort.HIGH: (0, 6, 12, 24)}
-# What twice the bits bring a scene, about. The price that the networks were trained for is that of
-# single pictures: with it, I-frames came in where they cost more than they brought.
-_DB_PER_OCTAVE = 3.0
 # Steps of descent of each I-frame's latents in `semantic_latent`.
 _REFINEMENT = {Effort.FAST: 0, Effort.NORMAL: 0, Effort.HIGH: 60}
 
@@ -83,8 +80,7 @@ class LatentTrial:
             for interval in self._intervals(len(scene.frames), coder)
         ]
         if interpolates:
-            price = coder.price_of_bits(quality)
-            body, quality_db = min(ways, key=lambda way: _cost(way[0], way[1], scene, price))
+            body, quality_db = min(ways, key=lambda way: _cost(way[0], way[1], scene, quality))
         else:
             body, quality_db = max(ways, key=lambda way: _worth(way[0], way[1]))
         made = candidate(scene, self.strategy, None, self.name, setting, body, quality_db)
@@ -102,12 +98,21 @@ class LatentTrial:
 
 
 def _worth(body: LatentBody, quality_db: Sequence[float]) -> float:
-    """Mean PSNR in dB, less what its bits usually bring."""
-    return fmean(quality_db) - _DB_PER_OCTAVE * math.log2(len(pack_latents(body)))
+    """Mean PSNR in dB, less what its bits usually bring. (The price that the networks were trained
+    for is that of single pictures: with it, I-frames came in where they cost more than they
+    brought.)"""
+    # It needs this package.
+    from ..curves import PER_OCTAVE
+
+    return fmean(quality_db) - PER_OCTAVE[Metric.PSNR] * math.log2(len(pack_latents(body)))
 
 
-def _cost(body: LatentBody, quality_db: Sequence[float], scene: Scene, price: float) -> float:
-    """Mean squared error, in squared grey levels, and what the bits of a pixel cost."""
+def _cost(body: LatentBody, quality_db: Sequence[float], scene: Scene, quality: int) -> float:
+    """Mean squared error, in squared grey levels, and what the bits of a pixel cost: the price is
+    that of the networks' training."""
+    # torch takes seconds to load, and code_scene has done it.
+    from ..training.latent import price_of_bits
+
     error = fmean(255.0**2 * 10 ** (-each / 10) for each in quality_db)
     pixels = scene.format.width * scene.format.height * len(scene.frames)
-    return error + price * 8 * len(pack_latents(body)) / pixels
+    return error + price_of_bits(quality) * 8 * len(pack_latents(body)) / pixels

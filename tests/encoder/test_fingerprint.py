@@ -14,6 +14,7 @@ FILES = (
     "encoder/code_crops.py",
     "encoder/analysis_weights.py",
     "encoder/code_search.py",
+    "encoder/curves.py",
     "encoder/device_network.py",
     "encoder/title_network.py",
     "encoder/title_samples.py",
