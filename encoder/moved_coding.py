@@ -7,20 +7,21 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..runtime.frame_levels import Levels
+from ..runtime.frame_levels import Levels, clipped
 from ..runtime.latents import STEPS_Q16
-from ..runtime.motion import Vectors, drawn, expected_levels
+from ..runtime.motion import Vectors, drawn, expected_levels, seen_levels
 from ..runtime.motion_tables import MotionTables
 from ..runtime.moved_frames import Shown, encode_moved, left_added, seen_before
 from ..runtime.prior import Prior
+from ..runtime.prior_positions import Indices
 from .motion_search import find_vectors
 from .symbol_choice import Weights, choose_symbols
+from .vector_choice import best_vectors
 
 PRICE_OF_A_BIT = 0.12
 """In squared quantiser's steps."""
 # Of what is left of a latent, in squared steps: what coding it costs at least, and its growth.
-_LEAST, _GROWTH = 0.7, 0.1
-_PASSES = 3
+_LEAST, _GROWTH = 0.55, 0.2
 # Squared grey levels of a window of luma for a bit of a vector, for each of the price's own.
 _SEARCH_SHARE = 4.0
 
@@ -87,61 +88,26 @@ def _motion(
     """Vectors, and the levels expected by them.
 
     Where each cell is found best is not what costs least: to move as its neighbours do, as it did
-    before, or not at all, saves bits. So cells do where what is left costs hardly more.
+    before, or not at all, saves bits (`vector_choice`).
     """
     picture = drawn(before.levels, tables)
     reference = (picture.luma / 2 + 128).astype(np.float32)
+    channels, _, columns = wanted.shape
+    cells_wanted = wanted.reshape(channels, -1)
+    levels = before.levels.reshape(channels, -1)
 
-    def tried(field: Vectors) -> _Option:
-        levels = expected_levels(before.levels, field, tables, picture)
-        return _Option(field, levels, _cost(wanted - levels / step))
+    def cost_of(cells: Indices, vectors: Vectors) -> NDArray[np.float32]:
+        expected = levels[:, cells].astype(np.int32)
+        moving = np.flatnonzero(vectors.any(axis=1))
+        places = np.stack(np.divmod(cells[moving], columns), axis=1)
+        seen = seen_levels(picture, places, vectors[moving].astype(np.intp), tables)
+        expected[:, moving] = seen.T
+        left = cells_wanted[:, cells] - clipped(expected[:, None])[:, 0] / step
+        return _cost(left).astype(np.float32)
 
-    none, as_before = tried(np.zeros_like(before.vectors)), tried(before.vectors)
-    best = tried(find_vectors(reference, luma.astype(np.float32), _SEARCH_SHARE * price))
-    for _ in range(_PASSES):
-        common = tried(_medians(best.vectors, before.vectors))
-        best = _cheapest((none, as_before, common, best), common.vectors)
-    return best.vectors, best.expected
-
-
-@dataclass(frozen=True, eq=False)
-class _Option:
-    """Vectors [2, h, w] for each cell, the levels [C, h, w] that they give, and what is left of the
-    cells costs [h, w]."""
-
-    vectors: Vectors
-    expected: Levels
-    cost: NDArray[np.floating]
-
-
-def _cheapest(options: tuple[_Option, ...], common: Vectors) -> _Option:
-    """For each cell the option that costs least, where vectors are coded against `common` ones."""
-    bits = [_vector_bits(option.vectors - common) for option in options]
-    costs = [
-        option.cost + PRICE_OF_A_BIT * each for option, each in zip(options, bits, strict=True)
-    ]
-    best = np.argmin(np.stack(costs), axis=0)
-    return _Option(
-        np.choose(best, [option.vectors for option in options]),
-        np.choose(best, [option.expected for option in options]),
-        np.choose(best, [option.cost for option in options]),
-    )
-
-
-def _medians(vectors: Vectors, before: Vectors) -> Vectors:
-    """For each cell the median, by component, of its four neighbours' vectors and that of the cell
-    in the frame before."""
-    around = np.pad(vectors, ((0, 0), (1, 1), (1, 1)), mode="edge")
-    five = [before, around[:, :-2, 1:-1], around[:, 2:, 1:-1]]
-    five += [around[:, 1:-1, :-2], around[:, 1:-1, 2:]]
-    return np.median(np.stack(five), axis=0).astype(np.int16)
-
-
-def _vector_bits(differences: NDArray[np.int16]) -> NDArray[np.floating]:
-    """About what vectors cost [h, w] that differ so [2, h, w] from what is expected."""
-    sizes = np.abs(differences.astype(np.float32))
-    bits: NDArray[np.floating] = (2 * np.log2(1 + sizes)).sum(axis=0) + sizes.any(axis=0)
-    return bits
+    found = find_vectors(reference, luma.astype(np.float32), _SEARCH_SHARE * price)
+    vectors = best_vectors(found, (found,), before.vectors, cost_of, PRICE_OF_A_BIT)
+    return vectors, expected_levels(before.levels, vectors, tables, picture)
 
 
 def _cost(left: NDArray[np.floating]) -> NDArray[np.floating]:

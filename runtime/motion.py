@@ -106,14 +106,23 @@ def expected_levels(
     if picture is None:
         picture = drawn(levels, tables, _covered(moved, there, levels.shape[1:]))
     made = levels.astype(np.int32)
+    made[:, moved[:, 0], moved[:, 1]] = seen_levels(picture, moved, there, tables).T
+    return clipped(made)
+
+
+def seen_levels(
+    picture: Picture, cells: Cells, vectors: Cells, tables: MotionTables
+) -> NDArray[np.int32]:
+    """The levels [n, C], not clipped, that cells [n, 2] (row, column) see at their vectors [n, 2]
+    in a picture."""
+    made = np.empty((len(cells), tables.channels), np.int32)
     # In the order of their phases, so that blocks have few of them.
-    order = np.argsort((there % _PHASES) @ (_PHASES, 1), kind="stable")
+    order = np.argsort((vectors % _PHASES) @ (_PHASES, 1), kind="stable")
     for start in range(0, len(order), _BLOCK):
         part = order[start : start + _BLOCK]
-        seen = windows_of(picture, moved[part], there[part])
-        found = np.floor(seen @ tables.see + tables.see_bias).astype(np.int32)
-        made[:, moved[part, 0], moved[part, 1]] = found.T
-    return clipped(made)
+        seen = windows_of(picture, cells[part], vectors[part])
+        made[part] = np.floor(seen @ tables.see + tables.see_bias)
+    return made
 
 
 def _covered(cells: Cells, vectors: Cells, shape: tuple[int, ...]) -> Cells:

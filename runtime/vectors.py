@@ -27,7 +27,8 @@ _CLASSES = len(_SPREADS) + 1
 # frame before differs from them. Context 16 has the roots. Those that cost least on vectors of
 # clips that are not among the validation's.
 _TABLES = (3, 15, 23, 10, 17, 21, 25, 19, 19, 27, 31, 35, 16, 33, 39, 42, 18)
-_ROOT_CONTEXT = _CLASSES * _CLASSES
+_CONTEXT_TABLES = np.array(_TABLES)
+ROOT_CONTEXT = _CLASSES * _CLASSES
 _VALUES = 2 * MAX_VECTOR + 1
 # Stands for neighbours that are not there: it is sorted behind all that are.
 _MISSING = np.iinfo(np.int16).max
@@ -111,21 +112,43 @@ def _predicted(step: Step, known: Vectors, was: Vectors) -> tuple[Indices, Vecto
     before."""
     here = was[step.cells]
     if step.is_root:
-        return np.full(step.cells.size, _ROOT_CONTEXT), here
-    is_there = step.neighbours < len(known)
-    around = known[np.where(is_there, step.neighbours, 0)]
+        return np.full(step.cells.size, ROOT_CONTEXT), here
+    return predicted(neighbours_of(step.neighbours, known), here)
+
+
+def neighbours_of(places: Indices, known: Vectors) -> Vectors:
+    """The vectors [4, n, 2] at flat positions [4, n] among `known` [h * w, 2]; what `predicted`
+    takes as missing where there is none."""
+    is_there = places < len(known)
+    around = known[np.where(is_there, places, 0)]
     around[~is_there] = _MISSING
-    around.sort(axis=0)
+    return around
+
+
+def predicted(around: Vectors, here: Vectors) -> tuple[Indices, Vectors]:
+    """The contexts [n] and predictions [n, 2] of cells that are no roots, by their neighbours'
+    vectors [4, n, 2] and what their own were in the frame before [n, 2]."""
+    around = np.sort(around, axis=0)
     # Every cell but the roots has an even number of neighbours that are there, two at least.
-    there = np.count_nonzero(is_there, axis=0)
-    each = np.arange(step.cells.size)
+    there = np.count_nonzero(around[..., 0] != _MISSING, axis=0)
+    each = np.arange(len(here))
     low, high = around[there // 2 - 1, each], around[there // 2, each]
     spreads = (around[there - 1, each] - around[0]).max(axis=1)
     differences = np.abs(here - ((low + high) >> 1)).max(axis=1)
-    classes = (np.searchsorted(_SPREADS, sizes) for sizes in (spreads, differences))
-    spread_class, difference_class = classes
+    spread_class, difference_class = (
+        np.searchsorted(_SPREADS, sizes) for sizes in (spreads, differences)
+    )
     # The one in the middle, of an odd count.
     return _CLASSES * spread_class + difference_class, np.clip(here, low, high)
+
+
+def difference_bits(contexts: Indices, differences: Vectors) -> NDArray[np.float32]:
+    """What vectors [..., 2] take that differ so from their predictions, in contexts [...]."""
+    bits = load_scale_tables().bits
+    made: NDArray[np.float32] = bits[
+        _CONTEXT_TABLES[contexts][..., None], np.abs(_wrapped(differences))
+    ].sum(-1)
+    return made
 
 
 def _coded(vectors: Vectors, before: Vectors) -> Iterator[tuple[int, Vectors]]:

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from ...runtime.errors import ModelError
 from ...runtime.payloads import FrameKind
-from ...runtime.prior import Prior
+from ...runtime.prior import Prior, read_prior
 from ...runtime.prior_coding import HEADER_BITS, prior_bits
 from ...runtime.prior_part import groups_needed
 from ...runtime.prior_shape import Previous
@@ -73,31 +73,42 @@ def prior_shape(pack: SymbolPack, previous: Previous, hidden: int = _HIDDEN) -> 
     )
 
 
+def started(path: Path, pack: SymbolPack) -> PriorNet:
+    """The prior in a file that players read, to go on from. ModelError if it is not for such
+    symbols."""
+    prior = read_prior(path)
+    if prior.channels != pack.symbols.shape[1]:
+        raise ModelError(
+            f"{path}: a prior of {prior.channels} channels, the pack's symbols have "
+            f"{pack.symbols.shape[1]}"
+        )
+    with np.load(path, allow_pickle=False) as arrays:
+        return PriorNet.from_arrays(arrays)
+
+
 def train(
+    net: PriorNet,
     pack: SymbolPack,
-    shape: PriorShape,
     checkpoint: Path,
     schedule: Schedule,
     batch: int,
     deadline: Deadline,
     seed: int,
-) -> tuple[PriorNet, Progress]:
+) -> Progress:
     """Run `schedule` on `pack` until it or `deadline` ends; resumes from `checkpoint`.
 
     The loss is log(1 + bits per cell): a tenth of the bits less counts alike at every quality, and
     frames that hardly take any count little.
     """
-    torch.manual_seed(seed)
-    net = PriorNet(shape)
     optimizer = torch.optim.Adam(net.parameters(), lr=schedule.peak_rate, betas=(0.9, 0.99))
 
     def loss_at(random: np.random.Generator, step: int) -> Tensor:
         symbols, previous, quality = pack.batch(random, batch)
-        bits = net.bits(symbols, quality, previous if shape.previous else None)
+        bits = net.bits(symbols, quality, previous if net.shape.previous else None)
         return torch.log1p(bits / symbols[0, 0].numel()).mean()
 
     job = Job({"prior": net}, (), optimizer, max_norm=1.0)
-    return net, run(job, loss_at, checkpoint, schedule, deadline, seed)
+    return run(job, loss_at, checkpoint, schedule, deadline, seed)
 
 
 def measure(net: PriorNet, prior: Prior, kind: FrameKind, held: SymbolPack) -> Measured:
@@ -105,7 +116,7 @@ def measure(net: PriorNet, prior: Prior, kind: FrameKind, held: SymbolPack) -> M
     measured = Measured(
         sum(_integer_bits(prior, held)),
         sum(_estimated_bits(net, prior, held)),
-        None if kind is FrameKind.C else sum(_scale_bits(kind, held)),
+        None if kind is FrameKind.C or prior.whole else sum(_scale_bits(kind, held)),
     )
     if abs(measured.estimated - measured.integer) > _MOST_DIFFERENCE * measured.integer:
         raise ModelError(
@@ -152,7 +163,8 @@ def _scale_bits(kind: FrameKind, held: SymbolPack) -> Iterator[float]:
 
 def main() -> None:
     parser = command(__doc__, steps=1800, rate=2e-3, batch=8)
-    parser.add_argument("--pack", type=Path, required=True)
+    parser.add_argument("--pack", type=Path, nargs="+", required=True)
+    parser.add_argument("--start", type=Path, help="the .npz file of a prior to go on from")
     parser.add_argument("--kind", choices=tuple(_KINDS), required=True)
     parser.add_argument("--hidden", type=int, default=_HIDDEN, help="width of the nets")
     parser.add_argument(
@@ -165,11 +177,16 @@ def main() -> None:
     asked = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(asked.threads)
+    torch.manual_seed(asked.seed)
     kind = _KINDS[asked.kind]
-    pack, held = read_symbols(asked.pack, kind)
-    net, done = train(
+    pack, held = read_symbols(*asked.pack, kind=kind)
+    if asked.start is None:
+        net = PriorNet(prior_shape(pack, _PREVIOUS[asked.previous], asked.hidden))
+    else:
+        net = started(asked.start, pack)
+    done = train(
+        net,
         pack,
-        prior_shape(pack, _PREVIOUS[asked.previous], asked.hidden),
         asked.checkpoint,
         Schedule(asked.steps, asked.rate, quantized_share=0.0),
         asked.batch,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,11 +43,18 @@ class SymbolPack:
         )
 
 
-def read_symbols(folder: Path, kind: FrameKind) -> tuple[SymbolPack, SymbolPack]:
+def read_symbols(*folders: Path, kind: FrameKind) -> tuple[SymbolPack, SymbolPack]:
     """Samples of frames of a kind: to train on, and those of other sources to measure with.
 
-    Raises EdgecodecError if fewer than two sources have such frames.
+    Several folders, made of the same sources, are read as one. Raises EdgecodecError if fewer than
+    two sources have such frames.
     """
+    packs = [_of_folder(folder, kind) for folder in folders]
+    trained, held = zip(*packs, strict=True)
+    return _joined(trained), _joined(held)
+
+
+def _of_folder(folder: Path, kind: FrameKind) -> tuple[SymbolPack, SymbolPack]:
     name = kind.name.lower()
     parts: list[SymbolPack] = []
     for path in sorted(folder.glob("*.npz")):
@@ -67,7 +75,7 @@ def read_symbols(folder: Path, kind: FrameKind) -> tuple[SymbolPack, SymbolPack]
     )
 
 
-def _joined(parts: list[SymbolPack]) -> SymbolPack:
+def _joined(parts: Sequence[SymbolPack]) -> SymbolPack:
     return SymbolPack(
         np.concatenate([part.symbols for part in parts]),
         np.concatenate([part.previous for part in parts]),

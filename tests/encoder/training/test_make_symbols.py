@@ -177,11 +177,13 @@ def test_a_training_reads_them_and_keeps_a_source_for_measuring(
     out = tmp_path / "symbols"
     command(monkeypatch, clips, out)
     for kind, count in ((I, 6), (P, 4), (B, 2)):
-        trained, held = read_symbols(out, kind)
+        trained, held = read_symbols(out, kind=kind)
         assert len(trained) == len(held) == count
         symbols, previous, quality = trained.batch(np.random.default_rng(0), 5)
         assert symbols.shape == previous.shape == (5, 64, CELLS, CELLS)
         assert quality.shape == (5,)
+        more, _ = read_symbols(out, out, kind=kind)
+        assert len(more) == 2 * count
     (out / "0000-one.npz").unlink()
     with pytest.raises(EdgecodecError, match="1 sources with I-frames, two are needed"):
-        read_symbols(out, I)
+        read_symbols(out, kind=I)

@@ -12,7 +12,7 @@ import pytest
 import torch
 from edgecodec.encoder.training import prior as prior_training
 from edgecodec.encoder.training.checkpoint import Progress
-from edgecodec.encoder.training.prior import measure, prior_shape, train
+from edgecodec.encoder.training.prior import measure, prior_shape, started, train
 from edgecodec.encoder.training.prior_net import PriorNet, PriorShape
 from edgecodec.encoder.training.publish_prior import publish_prior
 from edgecodec.encoder.training.schedule import Deadline, Schedule
@@ -54,7 +54,13 @@ def trained(
     packs: tuple[SymbolPack, SymbolPack], shape: PriorShape, tmp_path_factory
 ) -> tuple[PriorNet, Progress]:
     checkpoint = tmp_path_factory.mktemp("run") / "run.pt"
-    return train(packs[0], shape, checkpoint, SCHEDULE, 4, Deadline(NEVER), 3)
+    net = fresh(shape)
+    return net, train(net, packs[0], checkpoint, SCHEDULE, 4, Deadline(NEVER), 3)
+
+
+def fresh(shape: PriorShape) -> PriorNet:
+    torch.manual_seed(3)
+    return PriorNet(shape)
 
 
 def bits(net: PriorNet, pack: SymbolPack) -> float:
@@ -75,10 +81,9 @@ def test_the_largest_channels_are_coded_first(
 def test_training_saves_bits_on_samples_that_it_has_not_seen(
     packs: tuple[SymbolPack, SymbolPack], shape: PriorShape, trained: tuple[PriorNet, Progress]
 ) -> None:
-    torch.manual_seed(3)
     net, done = trained
     assert done.step == SCHEDULE.steps
-    assert bits(net, packs[1]) < 0.8 * bits(PriorNet(shape), packs[1])
+    assert bits(net, packs[1]) < 0.8 * bits(fresh(shape), packs[1])
 
 
 def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(
@@ -90,11 +95,11 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(
     checkpoint = tmp_path / "run.pt"
     short = Schedule(60, 5e-3, warmup_steps=5, quantized_share=0.0, block_steps=10)
     ticks = iter(range(100))
-    stopped = train(
-        packs[0], shape, checkpoint, short, 4, Deadline(3, clock=lambda: next(ticks)), 3
-    )[1]
+    soon = Deadline(3, clock=lambda: next(ticks))
+    stopped = train(fresh(shape), packs[0], checkpoint, short, 4, soon, 3)
     assert 0 < stopped.step < short.steps
-    net, done = train(packs[0], shape, checkpoint, short, 4, Deadline(NEVER), 3)
+    net = PriorNet(shape)
+    done = train(net, packs[0], checkpoint, short, 4, Deadline(NEVER), 3)
     assert done.step == short.steps
     assert bits(net, packs[1]) == pytest.approx(bits(trained[0], packs[1]), rel=1e-6)
 
@@ -180,9 +185,9 @@ def test_many_channels_are_coded_in_more_groups(channels: int, groups: tuple[int
 def test_a_prior_that_is_not_what_was_trained_is_refused(
     packs: tuple[SymbolPack, SymbolPack], shape: PriorShape, trained: tuple[PriorNet, Progress]
 ) -> None:
-    fresh = Prior.from_arrays(PriorNet(shape).arrays())
+    other = Prior.from_arrays(PriorNet(shape).arrays())
     with pytest.raises(ModelError, match="do not ship it"):
-        measure(trained[0], fresh, FrameKind.P, packs[1])
+        measure(trained[0], other, FrameKind.P, packs[1])
 
 
 def test_weights_that_players_would_refuse_replace_nothing(
@@ -201,11 +206,48 @@ def test_weights_that_players_would_refuse_replace_nothing(
     assert path.read_bytes() == kept
 
 
-@pytest.mark.parametrize("kind", ["p", "c"])
-def test_the_command_trains_measures_and_publishes(
-    packs: tuple[SymbolPack, SymbolPack], tmp_path: Path, monkeypatch, capsys, kind: str
+def test_a_published_prior_is_gone_on_with(
+    packs: tuple[SymbolPack, SymbolPack], trained: tuple[PriorNet, Progress], tmp_path: Path
 ) -> None:
-    folder = tmp_path / "symbols"
+    path = tmp_path / "nano-p.npz"
+    publish_prior(trained[0], path, trained[1])
+    again = started(path, packs[0])
+    # Less what rounding its weights to integers changes, which is nothing that players have.
+    assert bits(again, packs[1]) == pytest.approx(bits(trained[0], packs[1]), rel=1e-6)
+
+
+def test_a_prior_for_other_symbols_is_not_gone_on_with(
+    packs: tuple[SymbolPack, SymbolPack], trained: tuple[PriorNet, Progress], tmp_path: Path
+) -> None:
+    path = tmp_path / "nano-p.npz"
+    publish_prior(trained[0], path, trained[1])
+    few = replace(packs[0], symbols=packs[0].symbols[:, :5])
+    with pytest.raises(ModelError, match="a prior of 64 channels, the pack's symbols have 5"):
+        started(path, few)
+
+
+def test_the_command_goes_on_from_a_prior(
+    packs: tuple[SymbolPack, SymbolPack],
+    trained: tuple[PriorNet, Progress],
+    tmp_path: Path,
+    monkeypatch,
+    capsys,
+) -> None:
+    """Without a step it is the same prior again, whatever width it would have had otherwise."""
+    path, again = tmp_path / "nano-p.npz", tmp_path / "again.npz"
+    publish_prior(trained[0], path, trained[1])
+    run_command(
+        monkeypatch,
+        *("--pack", saved(packs, tmp_path / "one", "p"), saved(packs, tmp_path / "two", "p")),
+        *("--kind", "p", "--checkpoint", tmp_path / "run.pt", "--steps", 0, "--start", path),
+        *("--threads", 1, "--publish", again),
+    )
+    assert read_prior(again).prior_id == read_prior(path).prior_id
+    assert "p-frames that were not trained on: " in capsys.readouterr().out
+
+
+def saved(packs: tuple[SymbolPack, SymbolPack], folder: Path, kind: str) -> Path:
+    """Packs as files of sources in a folder."""
     folder.mkdir()
     for number, pack in enumerate(packs):
         arrays = {
@@ -214,12 +256,24 @@ def test_the_command_trains_measures_and_publishes(
             f"{kind}_quality": pack.quality,
         }
         np.savez(folder / f"{number}.npz", allow_pickle=False, **arrays)
+    return folder
+
+
+def run_command(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> None:
+    monkeypatch.setattr(sys, "argv", ["prior", *map(str, arguments)])
+    prior_training.main()
+
+
+@pytest.mark.parametrize("kind", ["p", "c"])
+def test_the_command_trains_measures_and_publishes(
+    packs: tuple[SymbolPack, SymbolPack], tmp_path: Path, monkeypatch, capsys, kind: str
+) -> None:
+    folder = saved(packs, tmp_path / "symbols", kind)
     path = tmp_path / f"nano-{kind}.npz"
     arguments = ["--pack", folder, "--kind", kind, "--checkpoint", tmp_path / "run.pt"]
     arguments += ["--steps", 100, "--rate", 0.02, "--batch", 2, "--hidden", 8]
     arguments += ["--previous", "seen", "--threads", 1, "--publish", path]
-    monkeypatch.setattr(sys, "argv", ["prior", *map(str, arguments)])
-    prior_training.main()
+    run_command(monkeypatch, *arguments)
     said = capsys.readouterr().out
     assert f"{kind}-frames that were not trained on: " in said
     assert "bits in integers" in said

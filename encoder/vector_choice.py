@@ -1,0 +1,196 @@
+"""Vectors that cost least together: their bits as they are coded, and what they leave of cells.
+
+A vector is cheap where its neighbours foretell it, and is what foretells others. So cells take
+turns (iterated conditional modes, Besag 1986): each takes, of the vectors around it and some
+others, the one by which it and the cells that it foretells cost least, while the others keep
+theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..runtime.prior_positions import Indices, Step, coding_steps
+from ..runtime.vectors import (
+    MAX_VECTOR,
+    ROOT_CONTEXT,
+    Vectors,
+    difference_bits,
+    neighbours_of,
+    predicted,
+)
+
+Costs = NDArray[np.float32]
+CostOf = Callable[[Indices, Vectors], Costs]
+"""What is left of cells [n] (flat positions) costs [n] by vectors [n, 2]."""
+_ROUNDS = 5
+# Vectors of a cell's surroundings that it may take.
+_SIDES = ((-1, 0), (1, 0), (0, -1), (0, 1))
+
+
+@dataclass(frozen=True, eq=False)
+class _Turn:
+    """Cells that choose at the same time, and those that they foretell.
+
+    `cells` [n] are flat positions, `neighbours` [4, n] those that they are foretold by, None of
+    roots. Pair m says that cell `cells[chooser[m]]` foretells `dependent[m]`, whose neighbours are
+    `around[:, m]`.
+    """
+
+    cells: Indices
+    neighbours: Indices | None
+    chooser: Indices
+    dependent: Indices
+    around: Indices
+
+
+def best_vectors(
+    start: Vectors, offered: tuple[Vectors, ...], before: Vectors, cost_of: CostOf, price: float
+) -> Vectors:
+    """Vectors [2, h, w] that cost hardly more than any near them, from those of `start` on.
+
+    `offered` are further ones [2, h, w] that each cell may take, `before` those of the frame
+    before. `price` is what a bit costs in the unit of `cost_of`.
+    """
+    shape = start.shape[1:]
+    field, was, *others = (
+        np.ascontiguousarray(each.reshape(2, -1).T) for each in (start, before, *offered)
+    )
+    known = _Known(cost_of)
+    for number in range(_ROUNDS):
+        changed = 0
+        for turn in _turns(*shape):
+            tried = _candidates(turn, field, was, others, shape, finer=number > 0)
+            costs = known(turn.cells, tried)
+            costs += np.float32(price) * _bits(turn, field, was, tried)
+            best = costs.argmin(axis=1)
+            chosen = tried[np.arange(len(best)), best]
+            changed += int((chosen != field[turn.cells]).any(axis=1).sum())
+            field[turn.cells] = chosen
+        if number and not changed:
+            break
+    return np.ascontiguousarray(field.T).reshape(start.shape)
+
+
+class _Known:
+    """Remembers what vectors cost: the same are tried again and again."""
+
+    def __init__(self, cost_of: CostOf) -> None:
+        self._cost_of = cost_of
+        self._keys = np.zeros(0, np.int64)
+        self._costs = np.zeros(0, np.float32)
+
+    def __call__(self, cells: Indices, tried: Vectors) -> Costs:
+        """Of vectors [n, k, 2] of cells [n]: [n, k]."""
+        side = 2 * MAX_VECTOR + 1
+        moved = tried.astype(np.int64) + MAX_VECTOR
+        keys = ((cells[:, None] * side + moved[..., 0]) * side + moved[..., 1]).ravel()
+        wanted = np.unique(keys)
+        new = wanted[~np.isin(wanted, self._keys, assume_unique=True)]
+        if len(new):
+            rest, across = np.divmod(new, side)
+            cell, down = np.divmod(rest, side)
+            vectors = (np.stack((down, across), axis=1) - MAX_VECTOR).astype(np.int16)
+            all_keys = np.concatenate((self._keys, new))
+            order = np.argsort(all_keys, kind="stable")
+            self._costs = np.concatenate((self._costs, self._cost_of(cell, vectors)))[order]
+            self._keys = all_keys[order]
+        found: Costs = self._costs[np.searchsorted(self._keys, keys)].reshape(tried.shape[:2])
+        return found
+
+
+def _candidates(
+    turn: _Turn,
+    field: Vectors,
+    was: Vectors,
+    others: list[Vectors],
+    shape: tuple[int, ...],
+    *,
+    finer: bool,
+) -> Vectors:
+    """What each of a turn's cells may take [n, k, 2]; the first is what it has."""
+    cells = turn.cells
+    own = field[cells]
+    made = [own, np.zeros_like(own), was[cells], *(each[cells] for each in others)]
+    if turn.neighbours is not None:
+        is_there = turn.neighbours < len(field)
+        for places, there in zip(turn.neighbours, is_there, strict=True):
+            made.append(np.where(there[:, None], field[np.where(there, places, 0)], own))
+        made.append(predicted(neighbours_of(turn.neighbours, field), was[cells])[1])
+    rows, columns = np.divmod(cells, shape[1])
+    for down, across in _SIDES:
+        row = (rows + down).clip(0, shape[0] - 1)
+        column = (columns + across).clip(0, shape[1] - 1)
+        made.append(field[row * shape[1] + column])
+    if finer:
+        made += [own + np.array(each, np.int16) for each in _SIDES]
+    return np.stack(made, axis=1).clip(-MAX_VECTOR, MAX_VECTOR)
+
+
+def _bits(turn: _Turn, field: Vectors, was: Vectors, tried: Vectors) -> Costs:
+    """What cells and those that they foretell take by vectors [n, k, 2]: [n, k]."""
+    count, kinds, _ = tried.shape
+    here = was[turn.cells]
+    if turn.neighbours is None:
+        contexts, expected = np.full(count, ROOT_CONTEXT), here
+    else:
+        contexts, expected = predicted(neighbours_of(turn.neighbours, field), here)
+    bits = difference_bits(
+        np.broadcast_to(contexts[:, None], (count, kinds)), tried - expected[:, None]
+    )
+    if len(turn.chooser):
+        is_chooser = turn.around == turn.cells[turn.chooser]
+        around = np.where(
+            is_chooser[..., None, None],
+            tried[turn.chooser],
+            neighbours_of(turn.around, field)[:, :, None],
+        )
+        own = np.repeat(was[turn.dependent][:, None], kinds, axis=1)
+        contexts, expected = predicted(around.reshape(4, -1, 2), own.reshape(-1, 2))
+        has = np.repeat(field[turn.dependent][:, None], kinds, axis=1).reshape(-1, 2)
+        after = difference_bits(contexts, has - expected).reshape(-1, kinds)
+        np.add.at(bits, turn.chooser, after)
+    return bits
+
+
+@lru_cache(maxsize=8)
+def _turns(height: int, width: int) -> tuple[_Turn, ...]:
+    """Every cell once, as they are coded; of a step, cells that foretell the same one in turns."""
+    steps = coding_steps(height, width)
+    of_cell = np.full((4, height * width), height * width)
+    for step in steps:
+        of_cell[:, step.cells] = step.neighbours
+    slots, dependents = np.nonzero(of_cell < height * width)
+    # At the sides a cell is the neighbour of another twice.
+    sources, dependents = np.unique((of_cell[slots, dependents], dependents), axis=1)
+    turns = []
+    for step in steps:
+        for part in _apart(step, width):
+            place = np.full(height * width, -1)
+            place[step.cells[part]] = np.arange(len(part))
+            pairs = np.flatnonzero(place[sources] >= 0)
+            turns.append(
+                _Turn(
+                    step.cells[part],
+                    None if step.is_root else step.neighbours[:, part],
+                    place[sources[pairs]],
+                    dependents[pairs],
+                    of_cell[:, dependents[pairs]],
+                )
+            )
+    return tuple(turns)
+
+
+def _apart(step: Step, width: int) -> list[Indices]:
+    """The cells of a step in parts, of which none has two that foretell the same cell nearby."""
+    rows, columns = (each >> step.level for each in np.divmod(step.cells, width))
+    if step.is_root:
+        colours = 2 * (rows % 2) + columns % 2
+    else:
+        colours = 4 * (rows % 2) + 2 * (rows // 2 % 2) + columns // 2 % 2
+    return [np.flatnonzero(colours == colour) for colour in np.unique(colours)]
