@@ -5,7 +5,7 @@ They are trained together with the light networks that undo them and are not exp
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -21,8 +21,6 @@ REFINEMENT = 4
 """Steps of a whole brightness in one of the decoder's first latent."""
 # Of a quantiser's step.
 _DRAWN = 0.08
-# At each of both resolutions, of a `DeepAnalysis` that is to be trained.
-_BLOCKS = 3
 
 
 class Analysis(nn.Module):
@@ -84,13 +82,6 @@ class DeepAnalysis(nn.Module):
         nn.init.zeros_(self.gains.weight)
         nn.init.zeros_(self.gains.bias)
 
-    @classmethod
-    def like(cls, weights: Mapping[str, Tensor]) -> DeepAnalysis:
-        """A fresh network that such weights fit, by their names and shapes. KeyError if they are
-        none of this kind."""
-        blocks = sum(name.startswith("fine.") and name.endswith(".first.bias") for name in weights)
-        return cls(len(weights["transform.bias"]) + 1, blocks=blocks)
-
     def forward(self, frame: Tensor, quality: Tensor) -> Tensor:
         waves = _waves(quality)
         x: Tensor = self.stem(4.0 * (frame - 0.5))
@@ -136,10 +127,6 @@ class _Block(nn.Module):
         self.by_quality = nn.Linear(_WAVES, 2 * channels)
         nn.init.zeros_(self.by_quality.weight)
         nn.init.zeros_(self.by_quality.bias)
-        # A block that is new in a network changes nothing at first.
-        nn.init.zeros_(self.second.weight)
-        assert self.second.bias is not None
-        nn.init.zeros_(self.second.bias)
 
     def forward(self, x: Tensor, waves: Tensor) -> Tensor:
         gain, bias = self.by_quality(waves)[:, :, None, None].chunk(2, dim=1)
@@ -165,17 +152,14 @@ def analysis_names() -> Sequence[str]:
 def build_analysis(name: str, tier: str) -> AnalysisNetwork:
     """Analysis network `name` of a tier with fresh weights."""
     if (name, tier) == ("analysis_i", "edge"):
-        return DeepAnalysis(TIERS[tier].latents, blocks=_BLOCKS)
+        return DeepAnalysis(TIERS[tier].latents)
     references = {"analysis_i": 0, "analysis_p": 1, "analysis_b": 2}[name]
     return Analysis(TIERS[tier].latents, TIERS[tier].feature_channels, references)
 
 
 def load_analysis(name: str, tier: str, path: Path) -> AnalysisNetwork:
     """Analysis network `name` in evaluation mode, weights from a safetensors file."""
-    weights = load_tensors(path.read_bytes())
     network = build_analysis(name, tier)
-    if isinstance(network, DeepAnalysis):
-        network = DeepAnalysis.like(weights)
-    network.load_state_dict(weights)
+    network.load_state_dict(load_tensors(path.read_bytes()))
     network.eval()
     return network

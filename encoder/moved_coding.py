@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 
 from ..runtime.frame_levels import Levels, clipped
 from ..runtime.latents import STEPS_Q16
-from ..runtime.motion import Vectors, drawn, expected_levels, seen_levels
+from ..runtime.motion import Picture, Vectors, drawn, expected_levels, seen_levels
 from ..runtime.motion_tables import MotionTables
 from ..runtime.moved_frames import Shown, encode_moved, left_added, seen_before
 from ..runtime.prior import Prior
 from ..runtime.prior_positions import Indices
 from .motion_search import find_vectors
-from .symbol_choice import Weights, choose_symbols
-from .vector_choice import best_vectors
+from .symbol_choice import Symbols, Weights, choose_symbols, symbol_costs
+from .vector_choice import Costs, best_vectors
 
 PRICE_OF_A_BIT = 0.12
 """In squared quantiser's steps."""
@@ -69,50 +69,66 @@ def moved_frame(
     `weights` as of `choose_symbols`.
     """
     step = np.float32(STEPS_Q16[quality] / (1 << 16))
-    vectors, expected = _motion(wanted, luma, before, step, tables, price_of_vectors)
-    seen = seen_before(expected, vectors, quality)
-    left = (wanted - expected / step).astype(np.float32)
-    symbols = choose_symbols(left, quality, prior, seen, price=PRICE_OF_A_BIT, weights=weights)
-    shown = Shown(left_added(expected, symbols, quality), vectors)
-    return MovedFrame(expected, symbols, shown, before.vectors)
+    motion = _Motion(wanted, before.levels, step, drawn(before.levels, tables), tables)
+    reference = (motion.picture.luma / 2 + 128).astype(np.float32)
+    found = find_vectors(reference, luma.astype(np.float32), _SEARCH_SHARE * price_of_vectors)
+    counts = np.ones(found.shape[1:], np.float32) if weights is None else weights
+
+    def moved_by(vectors: Vectors) -> tuple[MovedFrame, Symbols]:
+        """The frame with these vectors, and what its prior sees."""
+        expected = expected_levels(before.levels, vectors, tables, motion.picture)
+        seen = seen_before(expected, vectors, quality)
+        left = (wanted - expected / step).astype(np.float32)
+        symbols = choose_symbols(left, quality, prior, seen, price=PRICE_OF_A_BIT, weights=weights)
+        shown = Shown(left_added(expected, symbols, quality), vectors)
+        return MovedFrame(expected, symbols, shown, before.vectors), seen
+
+    def rough(cells: Indices, vectors: Vectors) -> Costs:
+        return _rough_cost(motion.left(cells, vectors), counts.ravel()[cells])
+
+    # Where each cell is found best is not what costs least: to move as its neighbours do, as it
+    # did before, or not at all, saves bits.
+    first = best_vectors(found, (found,), before.vectors, rough, PRICE_OF_A_BIT)
+    frame, seen = moved_by(first)
+    # Now it is known under which tables what is left is coded.
+    known = symbol_costs(frame.symbols, quality, prior, seen, price=PRICE_OF_A_BIT, weights=weights)
+
+    def exact(cells: Indices, vectors: Vectors) -> Costs:
+        return known(cells, motion.left(cells, vectors))
+
+    vectors = best_vectors(first, (found,), before.vectors, exact, PRICE_OF_A_BIT)
+    return moved_by(vectors)[0]
 
 
-def _motion(
-    wanted: NDArray[np.float32],
-    luma: NDArray[np.uint8],
-    before: Shown,
-    step: np.float32,
-    tables: MotionTables,
-    price: float,
-) -> tuple[Vectors, Levels]:
-    """Vectors, and the levels expected by them.
+@dataclass(frozen=True, eq=False)
+class _Motion:
+    """A frame whose latents are `wanted` [C, h, w], in quantiser's steps of `step` levels, after
+    one with `levels` that is drawn as `picture`."""
 
-    Where each cell is found best is not what costs least: to move as its neighbours do, as it did
-    before, or not at all, saves bits (`vector_choice`).
-    """
-    picture = drawn(before.levels, tables)
-    reference = (picture.luma / 2 + 128).astype(np.float32)
-    channels, _, columns = wanted.shape
-    cells_wanted = wanted.reshape(channels, -1)
-    levels = before.levels.reshape(channels, -1)
+    wanted: NDArray[np.float32]
+    levels: Levels
+    step: np.float32
+    picture: Picture
+    tables: MotionTables
 
-    def cost_of(cells: Indices, vectors: Vectors) -> NDArray[np.float32]:
-        expected = levels[:, cells].astype(np.int32)
+    def left(self, cells: Indices, vectors: Vectors) -> NDArray[np.float32]:
+        """What is left of cells [n], flat positions, by vectors [n, 2]: [C, n] quantiser's
+        steps."""
+        channels, _, columns = self.wanted.shape
+        expected = self.levels.reshape(channels, -1)[:, cells].astype(np.int32)
         moving = np.flatnonzero(vectors.any(axis=1))
         places = np.stack(np.divmod(cells[moving], columns), axis=1)
-        seen = seen_levels(picture, places, vectors[moving].astype(np.intp), tables)
-        expected[:, moving] = seen.T
-        left = cells_wanted[:, cells] - clipped(expected[:, None])[:, 0] / step
-        return _cost(left).astype(np.float32)
-
-    found = find_vectors(reference, luma.astype(np.float32), _SEARCH_SHARE * price)
-    vectors = best_vectors(found, (found,), before.vectors, cost_of, PRICE_OF_A_BIT)
-    return vectors, expected_levels(before.levels, vectors, tables, picture)
+        there = vectors[moving].astype(np.intp)
+        expected[:, moving] = seen_levels(self.picture, places, there, self.tables).T
+        held = clipped(expected[:, None])[:, 0]
+        left = self.wanted.reshape(channels, -1)[:, cells] - held / self.step
+        return left.astype(np.float32)
 
 
-def _cost(left: NDArray[np.floating]) -> NDArray[np.floating]:
-    """About what is left of cells [C, h, w] in quantiser's steps costs, in squared steps: it is
-    either coded or stays as an error."""
+def _rough_cost(left: NDArray[np.float32], counts: Weights) -> Costs:
+    """About what is left of cells [C, n] in quantiser's steps costs, in squared steps of which
+    errors count for `counts` [n]: it is either coded or stays as an error."""
     squared = np.square(left)
-    cost: NDArray[np.floating] = np.minimum(squared, _LEAST + _GROWTH * np.log2(1 + squared)).sum(0)
+    coded = _LEAST + _GROWTH * np.log2(1 + squared)
+    cost: Costs = np.minimum(counts * squared, coded).sum(axis=0)
     return cost

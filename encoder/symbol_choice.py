@@ -8,12 +8,15 @@ the choice, but not of the account: the result is taken only if it costs less th
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
 from ..runtime.prior import Prior
 from ..runtime.prior_coding import coding_tables
+from ..runtime.prior_part import groups_needed
 from ..runtime.prior_shape import Previous
 from ..runtime.scale_tables import MAX_SYMBOL, load_scale_tables
 from .latent_symbols import BRIGHTNESS_RANGE, integer_symbols
@@ -100,8 +103,62 @@ def choose_symbols(
             best[coded] = symbols[coded]
         if number < _PASSES:
             expected = symbols - numbers
-            symbols = _allowed(_chosen(levels, tables, expected, held, price / counts), prior)
+            chosen, _ = _chosen(levels, tables, expected, held, price / counts)
+            symbols = _allowed(chosen, prior)
     return best
+
+
+@dataclass(frozen=True, eq=False)
+class SymbolCosts:
+    """What latents cost under the tables by which a frame's symbols are coded.
+
+    `tables` [C, cells] are those, `expected` [C, cells] what the numbers that they code are
+    relative to, `coded` [C] says which channels are coded at all. `price` is as of
+    `choose_symbols`, `weights` [cells] what squared errors count.
+    """
+
+    tables: NDArray[np.uint8]
+    expected: Symbols
+    coded: NDArray[np.bool_]
+    price: float
+    weights: Weights
+
+    def __call__(self, cells: NDArray[np.intp], levels: Levels) -> Levels:
+        """What the best symbols for latents [C, n] of cells [n], flat positions, cost [n], in
+        squared quantiser's steps. They see what the frame's own symbols saw."""
+        counts = self.weights[cells]
+        left = np.square(levels[~self.coded]).sum(axis=0)
+        _, cost = _chosen(
+            levels[self.coded],
+            self.tables[self.coded][:, cells],
+            self.expected[self.coded][:, cells],
+            None,
+            self.price / counts,
+        )
+        total: Levels = (counts * (left + cost.sum(axis=0))).astype(np.float32)
+        return total
+
+
+def symbol_costs(
+    symbols: Symbols,
+    quality: int,
+    prior: Prior,
+    previous: Symbols,
+    *,
+    price: float,
+    weights: Weights | None = None,
+) -> SymbolCosts:
+    """What latents cost in a frame that has `symbols` [C, h, w], under a prior that knows
+    `previous` and expects nothing to stay; the rest is as of `choose_symbols`."""
+    tables, numbers = coding_tables(symbols, quality, prior, previous)
+    count = groups_needed(symbols, np.zeros_like(symbols), prior)
+    coded = np.zeros(prior.channels, bool)
+    coded[prior.order[: sum(prior.groups[:count])]] = True
+    cells = symbols[0].size
+    counts = np.ones(cells, np.float32) if weights is None else weights.ravel()
+    shape = prior.channels, cells
+    expected = (symbols - numbers).reshape(shape)
+    return SymbolCosts(tables.reshape(shape), expected, coded, price, counts)
 
 
 def _coded_channels(
@@ -125,9 +182,10 @@ def _chosen(
     expected: Symbols,
     held: Symbols | None,
     price: float | Weights,
-) -> NDArray[np.floating]:
+) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
     """The best for every latent under its table, whose numbers are relative to what is
-    `expected`; `held` are symbols of a frame before that may stay. `price` may be each cell's."""
+    `expected`, and what it costs; `held` are symbols of a frame before that may stay. `price` may
+    be each cell's."""
     bits = load_scale_tables().bits
     nearest = np.rint(levels)
     candidates = [
@@ -143,7 +201,7 @@ def _chosen(
         cost = np.square(levels - candidate) + np.asarray(price, np.float32) * bits[tables, size]
         best = np.where(cost < least, candidate, best)
         least = np.minimum(least, cost)
-    return best
+    return best, least
 
 
 def _error(levels: Levels, symbols: Symbols) -> float:

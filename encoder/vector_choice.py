@@ -15,7 +15,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ..runtime.prior_positions import Indices, Step, coding_steps
+from ..runtime.prior_positions import NEIGHBOURS, Indices, Step, coding_steps
 from ..runtime.vectors import (
     MAX_VECTOR,
     ROOT_CONTEXT,
@@ -29,8 +29,9 @@ Costs = NDArray[np.float32]
 CostOf = Callable[[Indices, Vectors], Costs]
 """What is left of cells [n] (flat positions) costs [n] by vectors [n, 2]."""
 _ROUNDS = 5
-# Vectors of a cell's surroundings that it may take.
-_SIDES = ((-1, 0), (1, 0), (0, -1), (0, 1))
+# Of the cells: when no more of them change, the rest is not worth a round.
+_FEW = 0.005
+_STEPS = ((-1, 0), (1, 0), (0, -1), (0, 1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,18 +62,20 @@ def best_vectors(
     field, was, *others = (
         np.ascontiguousarray(each.reshape(2, -1).T) for each in (start, before, *offered)
     )
-    known = _Known(cost_of)
+    turns, known = _turns(*shape), _Known(cost_of)
     for number in range(_ROUNDS):
+        # For all turns at once: what a neighbour takes now may be tried in the next round.
+        tried = _candidates(field, was, others, shape, finer=number > 0)
+        costs = known(tried)
         changed = 0
-        for turn in _turns(*shape):
-            tried = _candidates(turn, field, was, others, shape, finer=number > 0)
-            costs = known(turn.cells, tried)
-            costs += np.float32(price) * _bits(turn, field, was, tried)
-            best = costs.argmin(axis=1)
-            chosen = tried[np.arange(len(best)), best]
-            changed += int((chosen != field[turn.cells]).any(axis=1).sum())
+        for turn in turns:
+            own = tried[turn.cells]
+            spent = costs[turn.cells] + np.float32(price) * _bits(turn, field, was, own)
+            best = spent.argmin(axis=1)
+            chosen = own[np.arange(len(best)), best]
+            changed += int(np.count_nonzero(best))
             field[turn.cells] = chosen
-        if number and not changed:
+        if number and changed < _FEW * len(field):
             break
     return np.ascontiguousarray(field.T).reshape(start.shape)
 
@@ -85,50 +88,45 @@ class _Known:
         self._keys = np.zeros(0, np.int64)
         self._costs = np.zeros(0, np.float32)
 
-    def __call__(self, cells: Indices, tried: Vectors) -> Costs:
-        """Of vectors [n, k, 2] of cells [n]: [n, k]."""
+    def __call__(self, tried: Vectors) -> Costs:
+        """Of vectors [n, k, 2] of all n cells: [n, k]."""
         side = 2 * MAX_VECTOR + 1
         moved = tried.astype(np.int64) + MAX_VECTOR
-        keys = ((cells[:, None] * side + moved[..., 0]) * side + moved[..., 1]).ravel()
+        cells = np.arange(len(tried))[:, None]
+        keys = ((cells * side + moved[..., 0]) * side + moved[..., 1]).ravel()
         wanted = np.unique(keys)
         new = wanted[~np.isin(wanted, self._keys, assume_unique=True)]
         if len(new):
             rest, across = np.divmod(new, side)
             cell, down = np.divmod(rest, side)
             vectors = (np.stack((down, across), axis=1) - MAX_VECTOR).astype(np.int16)
-            all_keys = np.concatenate((self._keys, new))
-            order = np.argsort(all_keys, kind="stable")
+            every = np.concatenate((self._keys, new))
+            order = np.argsort(every, kind="stable")
             self._costs = np.concatenate((self._costs, self._cost_of(cell, vectors)))[order]
-            self._keys = all_keys[order]
+            self._keys = every[order]
         found: Costs = self._costs[np.searchsorted(self._keys, keys)].reshape(tried.shape[:2])
         return found
 
 
 def _candidates(
-    turn: _Turn,
-    field: Vectors,
-    was: Vectors,
-    others: list[Vectors],
-    shape: tuple[int, ...],
-    *,
-    finer: bool,
+    field: Vectors, was: Vectors, others: list[Vectors], shape: tuple[int, ...], *, finer: bool
 ) -> Vectors:
-    """What each of a turn's cells may take [n, k, 2]; the first is what it has."""
-    cells = turn.cells
-    own = field[cells]
-    made = [own, np.zeros_like(own), was[cells], *(each[cells] for each in others)]
-    if turn.neighbours is not None:
-        is_there = turn.neighbours < len(field)
-        for places, there in zip(turn.neighbours, is_there, strict=True):
-            made.append(np.where(there[:, None], field[np.where(there, places, 0)], own))
-        made.append(predicted(neighbours_of(turn.neighbours, field), was[cells])[1])
-    rows, columns = np.divmod(cells, shape[1])
-    for down, across in _SIDES:
-        row = (rows + down).clip(0, shape[0] - 1)
-        column = (columns + across).clip(0, shape[1] - 1)
-        made.append(field[row * shape[1] + column])
+    """What each cell may take [n, k, 2]; the first is what it has."""
+    made = [field, np.zeros_like(field), was, *others]
+    neighbours, foretold = np.repeat(field[None], NEIGHBOURS, axis=0), field.copy()
+    for step in coding_steps(*shape):
+        if not step.is_root:
+            around = neighbours_of(step.neighbours, field)
+            is_there = (step.neighbours < len(field))[..., None]
+            neighbours[:, step.cells] = np.where(is_there, around, field[step.cells])
+            foretold[step.cells] = predicted(around, was[step.cells])[1]
+    made += [*neighbours, foretold]
+    grid = np.pad(field.reshape(*shape, 2), ((1, 1), (1, 1), (0, 0)), mode="edge")
+    inner = slice(1, -1)
+    sides = (grid[:-2, inner], grid[2:, inner], grid[inner, :-2], grid[inner, 2:])
+    made += [side.reshape(-1, 2) for side in sides]
     if finer:
-        made += [own + np.array(each, np.int16) for each in _SIDES]
+        made += [field + np.array(each, np.int16) for each in _STEPS]
     return np.stack(made, axis=1).clip(-MAX_VECTOR, MAX_VECTOR)
 
 

@@ -21,7 +21,7 @@ from ..priors import Priors
 from ..strategies.latent_body import FrameSymbols, latent_body
 from ..strategies.latent_order import PlannedFrame
 from ..symbol_choice import sent_symbols
-from .checkpoint import load_checkpoint, naming, read_weights
+from .checkpoint import load_checkpoint
 from .iframe import iframe_prior
 from .prior_net import PriorNet
 
@@ -39,9 +39,6 @@ class FloatCoder:
         decoder = build("iframe_decoder", tier)
         assert isinstance(decoder, IFrameDecoder)
         self._decoder, self._analysis = decoder, build_analysis("analysis_i", tier)
-        if isinstance(self._analysis, DeepAnalysis):
-            with naming(checkpoint):
-                self._analysis = DeepAnalysis.like(read_weights(checkpoint)["analysis_i"])
         networks: dict[str, nn.Module] = {
             "iframe_decoder": self._decoder,
             "analysis_i": self._analysis,

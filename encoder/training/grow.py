@@ -35,13 +35,10 @@ def grow(
     pictures: Tensor,
 ) -> None:
     """Set the weights of all three to those in a checkpoint of networks with as many latents or
-    fewer, and blocks of the analysis, and as `grow_networks` does the others. Raises ModelError for
-    any other file."""
+    fewer, and as `grow_networks` does the others. Raises ModelError for any other file."""
     with naming(checkpoint):
-        weights = read_weights(checkpoint)
-        latents = weights["iframe_decoder"]["up.expand.weight"]
-        old_analysis = DeepAnalysis.like(weights["analysis_i"])
-    old_decoder, old_prior = _of_sizes(latents, decoder, prior.shape)
+        latents = read_weights(checkpoint)["iframe_decoder"]["up.expand.weight"]
+    old_decoder, old_analysis, old_prior = _of_sizes(latents, decoder, prior.shape)
     networks = {"iframe_decoder": old_decoder, "analysis_i": old_analysis, "prior_i": old_prior}
     load_checkpoint(checkpoint, networks, None)
     grow_networks(decoder, analysis, old_decoder, old_analysis, pictures)
@@ -50,13 +47,14 @@ def grow(
 
 def _of_sizes(
     expand: Tensor, decoder: IFrameDecoder, shape: PriorShape
-) -> tuple[IFrameDecoder, PriorNet]:
+) -> tuple[IFrameDecoder, DeepAnalysis, PriorNet]:
     """Networks with as many latents as those first weights are for, the rest as others have it."""
     hidden, latents = expand.shape[:2]
     channels = decoder.up.spread.out_channels // 4
     layers, short_cut = len(decoder.body), decoder.short_cut
     return (
         IFrameDecoder(latents, hidden, channels, layers, short_cut=short_cut),
+        DeepAnalysis(latents),
         PriorNet(_with_channels(shape, latents - 1)),
     )
 
@@ -141,12 +139,9 @@ def _old_inputs(old: PriorShape, new: PriorShape, count: int) -> Tensor:
 
 
 def _widen(old: nn.Module, new: nn.Module) -> None:
-    """Copy weights to the first places of larger ones, with zeros in the others. Layers that are
-    new stay as they are."""
+    """Copy weights to the first places of larger ones, with zeros in the others."""
     learned = dict(old.named_parameters())
     for name, parameter in new.named_parameters():
-        if name not in learned:
-            continue
         weights = learned[name]
         parameter.zero_()
         parameter[tuple(slice(side) for side in weights.shape)] = weights

@@ -57,20 +57,6 @@ def test_weights_come_back_in_evaluation_mode(name: str, tier: str, tmp_path: Pa
         assert torch.equal(loaded.state_dict()[key], value)
 
 
-@pytest.mark.parametrize("blocks", [1, 2, 4])
-def test_a_deep_analysis_has_the_blocks_of_its_weights(blocks: int, tmp_path: Path) -> None:
-    network = DeepAnalysis(TIERS["edge"].latents, blocks=blocks).eval()
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter.normal_(0, 0.05)
-    file = tmp_path / "any.safetensors"
-    save_file(network.state_dict(), file)
-    loaded = load_analysis("analysis_i", "edge", file)
-    frame, quality = torch.rand(1, 96, 4, 6), torch.tensor([30])
-    with torch.inference_mode():
-        assert torch.equal(loaded(frame, quality), network(frame, quality))
-
-
 def test_a_pickle_is_no_weights(tmp_path: Path) -> None:
     file = tmp_path / "any.safetensors"
     torch.save(build_analysis("analysis_i", "nano").state_dict(), file)

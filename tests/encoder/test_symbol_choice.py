@@ -13,6 +13,7 @@ from edgecodec.encoder.symbol_choice import (
     PRICE_WHERE_STILL,
     choose_symbols,
     sent_symbols,
+    symbol_costs,
 )
 from edgecodec.runtime.prior import Prior
 from edgecodec.runtime.prior_coding import decode_with_prior, encode_with_prior, prior_bits
@@ -200,3 +201,39 @@ def test_only_priors_of_whole_brightness_have_symbols_chosen() -> None:
     levels = torch.from_numpy(levels_of(WHOLE))
     sent = sent_symbols(levels, QUALITY, WHOLE, None)
     assert np.array_equal(sent, choose_symbols(levels.numpy(), QUALITY, WHOLE))
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("prior", [PLAIN, SEEN], ids=["plain", "seen"])
+def test_what_cells_cost_is_what_the_best_symbols_for_them_do(
+    prior: Prior, *, weighted: bool
+) -> None:
+    """Of the frame's own latents it is less than what is sent costs, of others' more."""
+    levels, previous = levels_of(prior), previous_of(prior)
+    random = np.random.default_rng(8)
+    weights = random.uniform(0.5, 2, SHAPE).astype(np.float32) if weighted else None
+    chosen = choose_symbols(levels, QUALITY, prior, previous, weights=weights)
+    seen = np.zeros_like(chosen) if previous is None else previous
+    costs = symbol_costs(chosen, QUALITY, prior, seen, price=PRICE_OF_A_BIT, weights=weights)
+    cells = np.arange(SHAPE[0] * SHAPE[1])
+    flat = levels.reshape(len(levels), -1)
+    least = costs(cells, flat)
+    assert least.shape == cells.shape
+    assert least.dtype == np.float32
+    counts = 1.0 if weights is None else weights
+    errors = (counts * np.square(levels - chosen, dtype=np.float64)).sum()
+    spent = errors + PRICE_OF_A_BIT * prior_bits(chosen, QUALITY, prior, previous)
+    assert 0.5 * spent < least.sum() <= spent
+    # Of some cells in another order.
+    some = random.permutation(cells)[:7]
+    np.testing.assert_allclose(costs(some, flat[:, some]), least[some], rtol=1e-4)
+    assert costs(cells, flat + 3).sum() > 1.5 * least.sum()
+
+
+def test_channels_that_are_not_coded_cost_what_is_lost() -> None:
+    levels = np.full((CHANNELS, *SHAPE), 0.4, np.float32)
+    nothing = np.zeros(levels.shape, np.int16)
+    costs = symbol_costs(nothing, QUALITY, SEEN, nothing, price=PRICE_OF_A_BIT)
+    cells = np.arange(4)
+    found = costs(cells, np.full((CHANNELS, 4), 2.0, np.float32))
+    np.testing.assert_allclose(found, np.full(4, 4.0 * CHANNELS), rtol=1e-5)

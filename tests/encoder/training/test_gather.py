@@ -28,14 +28,16 @@ def test_training_goes_on_with_what_is_published(
     monkeypatch.setattr("sys.argv", ["gather", *arguments])
     gather.main()
     assert "run.pt" in capsys.readouterr().out
-    assert load_checkpoint(run, {}, None).step == 0
+    trainer = iframe.Trainer("edge")
+    assert load_checkpoint(run, trainer.networks, None).step == 0
     started = iframe.Trainer("edge")
     grow(started.decoder, started.analysis, started.prior, run, torch.zeros(1, 96, 8, 8))
     published = load("iframe_decoder", "edge").module.state_dict()
-    for name, weight in started.decoder.state_dict().items():
-        assert torch.equal(weight, published[name]), name
-    prior = Prior.from_arrays(started.prior.arrays())
-    assert prior.prior_id == packaged_priors()["edge-i"].prior_id
+    for made in (trainer, started):
+        for name, weight in made.decoder.state_dict().items():
+            assert torch.equal(weight, published[name]), name
+        prior = Prior.from_arrays(made.prior.arrays())
+        assert prior.prior_id == packaged_priors()["edge-i"].prior_id
 
 
 def test_files_that_are_missing_or_another_tiers_are_named(tmp_path: Path) -> None:

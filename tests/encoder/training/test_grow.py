@@ -52,23 +52,6 @@ def trained() -> tuple[IFrameDecoder, DeepAnalysis]:
     return decoder, analysis
 
 
-def test_more_blocks_change_nothing_at_first(
-    trained: tuple[IFrameDecoder, DeepAnalysis],
-) -> None:
-    decoder, analysis = trained
-    deeper = DeepAnalysis(FEW, fine=8, coarse=8, blocks=3)
-    grow_networks(networks(FEW)[0], deeper, decoder, analysis, pictures())
-    quality = torch.full((12,), 20)
-    with torch.no_grad():
-        assert torch.equal(deeper(pictures(), quality), analysis(pictures(), quality))
-    # But learn: the head that hides them in this one has zeros.
-    torch.nn.init.normal_(deeper.head.weight)
-    deeper(pictures(), quality).square().sum().backward()
-    for block in (*deeper.fine, *deeper.coarse):
-        assert block.second.weight.grad is not None
-        assert block.second.weight.grad.any()
-
-
 def shown(decoder: IFrameDecoder, analysis: DeepAnalysis, frames: Tensor) -> Tensor:
     step = step_size(FINEST)
     with torch.no_grad():
