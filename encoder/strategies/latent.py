@@ -157,24 +157,11 @@ class LatentCoder:
         `previous` are the symbols [C, h, w] that the kind's prior knows, if it knows any.
         `followers` is how many frames continue an I-frame, one after the other.
         """
-        symbols = self.symbols(packed, kind, references, quality, previous, followers)
-        return self.reconstruct(symbols, picture, kind, references, quality)
-
-    def symbols(
-        self,
-        packed: NDArray[np.uint8],
-        kind: FrameKind,
-        references: Sequence[NDArray[np.uint8]],
-        quality: int,
-        previous: NDArray[np.int16] | None = None,
-        followers: int = 0,
-    ) -> NDArray[np.int16]:
-        """The symbols [C, h, w] that `code` sends for a frame."""
         levels = self._levels(packed, kind, references, quality)
         if kind is FrameKind.I and self._refinement:
             levels = self._refined(levels, self._real(packed, PIXEL_SCALE), quality)
         prior = self.priors.get(kind)
-        return sent_symbols(
+        symbols = sent_symbols(
             levels[0],
             quality,
             prior,
@@ -182,6 +169,7 @@ class LatentCoder:
             followers=followers,
             weights=self._weights(packed),
         )
+        return self.reconstruct(symbols, picture, kind, references, quality)
 
     def code_moved(
         self, packed: NDArray[np.uint8], picture: PictureFormat, before: Shown, quality: int

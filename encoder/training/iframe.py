@@ -7,9 +7,9 @@ Resumable and time-limited like `training.enhancer`. It begins as a linear trans
 arithmetic (--int8-share): in them the decoder learns alone, so that latents and what codes them
 stay as they are. --publish writes the two weight files and the prior.
 
-With --keep-decoder it is the analysis network and the prior of --start that learn, for a decoder
-that stays as it is: what players have shows their latents too. The last steps are then in its INT8
-arithmetic, and --publish writes those two alone. So it is with --tune ssim, by MS-SSIM.
+With --tune ssim it is the analysis network and the prior of --start that learn, by MS-SSIM, for a
+decoder that stays as it is: what players have shows their latents too. --publish then writes those
+two alone.
 """
 
 from __future__ import annotations
@@ -81,7 +81,6 @@ class Recipe:
     large ones. `prior_steps` are the first steps, in which it learns alone. `int8_share` is of the
     steps, the last ones. `start` is a checkpoint of another run, of a tier with as many latents or
     fewer, whose networks this one begins with. `tune` is what pictures are measured by.
-    `keeps_decoder` says that the decoder does not learn: by all measures but PSNR it never does.
     """
 
     cells: int = 32
@@ -89,7 +88,6 @@ class Recipe:
     int8_share: float = 0.0
     start: Path | None = None
     tune: Metric = Metric.PSNR
-    keeps_decoder: bool = False
 
 
 def price_of_bits(quality: Tensor) -> Tensor:
@@ -125,9 +123,7 @@ def unlikeness(output: Tensor, target: Tensor, quality: Tensor) -> Tensor:
 class Trainer:
     """Both networks, and the loss of pictures that they code."""
 
-    def __init__(
-        self, tier: str, tune: Metric = Metric.PSNR, *, keeps_decoder: bool = False
-    ) -> None:
+    def __init__(self, tier: str, tune: Metric = Metric.PSNR) -> None:
         decoder, analysis = build("iframe_decoder", tier), build_analysis("analysis_i", tier)
         if not isinstance(decoder, IFrameDecoder) or not isinstance(analysis, DeepAnalysis):
             raise UnsupportedError(f"tier {tier} has no deep analysis: train it with latent.py")
@@ -142,10 +138,9 @@ class Trainer:
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._steps = torch.tensor([step_size(quality) for quality in range(QUALITIES)])
         self._tune = tune
-        self.keeps_decoder = keeps_decoder or tune is not Metric.PSNR
-        decoder.requires_grad_(not self.keeps_decoder)
+        decoder.requires_grad_(tune is Metric.PSNR)
 
-    def loss(self, frame: Tensor, quality: Tensor, *, half_precision: bool = True) -> Tensor:
+    def loss(self, frame: Tensor, quality: Tensor) -> Tensor:
         """Mean of log(D + price * R) of pictures [N, 96, P, P] in [0, 1] at qualities [N].
 
         Rate and picture are of rounded latents; the latents' share of the rate's gradient is that
@@ -158,7 +153,7 @@ class Trainer:
         levels = latent / step
         symbols = whole_symbols(levels)
         grid = round_straight_through(spread_brightness(symbols) * (step / LATENT_SCALE))
-        with torch.autocast("cpu", torch.bfloat16, enabled=half_precision):
+        with torch.autocast("cpu", torch.bfloat16):
             shown, _ = self.decoder.features(grid.clamp(-128, 127) * LATENT_SCALE)
         # Half precision has steps of half a grey level and more there.
         output = self.decoder.head(shown.float())
@@ -242,7 +237,7 @@ def train(
 ) -> tuple[Trainer, Progress]:
     """Run `schedule` on `pack` until it or `deadline` ends; resumes from `checkpoint`."""
     torch.manual_seed(seed)
-    trainer = Trainer(tier, recipe.tune, keeps_decoder=recipe.keeps_decoder)
+    trainer = Trainer(tier, recipe.tune)
     if not checkpoint.exists():
         random = np.random.default_rng(seed)
         pictures = pack.batch(random, min(len(pack), _START_PICTURES), recipe.cells)
@@ -269,11 +264,10 @@ def train(
         quality = spread_qualities(random, batch)
         if step < recipe.prior_steps:
             return trainer.prior_loss(frame, quality)
-        quantized = schedule.quantized(step)
-        if quantized and not trainer.keeps_decoder:
+        if schedule.quantized(step):
             return trainer.decoder_loss(frame, quality)
         torch.manual_seed(int(random.integers(1 << 62)))
-        return trainer.loss(frame, quality, half_precision=not quantized)
+        return trainer.loss(frame, quality)
 
     light = ("iframe_decoder",)
     job = Job(trainer.networks, light, optimizer, max_norm=1.0, arithmetic=Arithmetic.FAST)
@@ -296,17 +290,13 @@ def main() -> None:
         help="folders for the device's weights, the analysis network's, and the prior",
     )
     parser.add_argument("--tune", choices=[each.value for each in I_LETTERS], default="psnr")
-    parser.add_argument("--keep-decoder", action="store_true", help="as players have it")
     asked = parser.parse_args()
     tune = Metric(asked.tune)
-    keeps_decoder = asked.keep_decoder or tune is not Metric.PSNR
-    if keeps_decoder and asked.start is None:
-        parser.error("a decoder that is kept must be finished: name its checkpoint by --start")
+    if tune is Metric.SSIM and (asked.start is None or asked.int8_share):
+        parser.error("--tune ssim needs a decoder that is finished: --start, without --int8-share")
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(asked.threads)
-    recipe = Recipe(
-        asked.cells, asked.prior_steps, asked.int8_share, asked.start, tune, keeps_decoder
-    )
+    recipe = Recipe(asked.cells, asked.prior_steps, asked.int8_share, asked.start, tune)
     trainer, done = train(
         PicturePack(*asked.pack),
         asked.checkpoint,
@@ -319,7 +309,7 @@ def main() -> None:
     )
     if asked.publish:
         light, analysis, priors = asked.publish
-        if not keeps_decoder:
+        if tune is Metric.PSNR:
             publish(trainer.decoder, light / f"iframe_decoder-{asked.tier}.safetensors", done)
         publish(trainer.analysis, analysis / weights_name("analysis_i", asked.tier, tune), done)
         letter = I_LETTERS[tune]

@@ -29,12 +29,10 @@ from ...runtime.errors import EdgecodecError
 from ...runtime.frames import ColorInfo, PictureFormat, Planes
 from ...runtime.payloads import FrameKind
 from ..latent_kinds import missing_networks
-from ..priors import I_LETTERS
 from ..resources import Resources
 from ..scene import Scene
 from ..script import run_script
 from ..strategies.latent import LatentCoder, coded_frames
-from ..targets import Metric
 from .schedule import Deadline
 from .sources import Scales, Segment, find_sources, read_segments
 
@@ -147,10 +145,9 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=1e9, help="no source is begun after them")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--tune", choices=[each.value for each in I_LETTERS], default="psnr")
     asked = parser.parse_args()
     sources = find_sources(asked.data)
-    coder = Resources(asked.threads).latent_coder(asked.tier, "cpu", tune=Metric(asked.tune))
+    coder = Resources(asked.threads).latent_coder(asked.tier, "cpu")
     deadline = Deadline(asked.minutes * 60)
     asked.out.mkdir(parents=True, exist_ok=True)
     for number, source in enumerate(

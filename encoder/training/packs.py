@@ -170,14 +170,10 @@ class PicturePack:
         All are mirrored at random. Raises ValueError where crops have fewer cells.
         """
         rows = np.sort(random.choice(len(self), size, replace=False))
-        samples = [self.crop(int(row), random, cells) for row in rows]
+        samples = [self._sample(int(row), random, cells) for row in rows]
         return torch.from_numpy(np.concatenate(samples)).float() / 255.0
 
-    def crop(self, row: int, random: np.random.Generator, cells: int) -> Packed:
-        """A random crop [1, 96, cells, cells] uint8 of sample `row`, mirrored at random.
-
-        Samples of a source are next to each other. Raises ValueError where crops have fewer cells.
-        """
+    def _sample(self, row: int, random: np.random.Generator, cells: int) -> Packed:
         pack = int(np.searchsorted(self._starts, row, side="right")) - 1
         stored = self._x[pack][row - self._starts[pack]]
         room = stored.shape[-1] - cells

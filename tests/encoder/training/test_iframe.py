@@ -217,27 +217,8 @@ def test_the_command_trains_and_publishes(
     assert type(build("iframe_decoder", "edge")) is type(loaded.module)
 
 
-@pytest.mark.parametrize(
-    ("options", "analysis", "prior"),
-    [
-        (["--tune", "ssim"], "analysis_i-edge-ssim.safetensors", "edge-s.npz"),
-        (["--keep-decoder"], "analysis_i-edge.safetensors", "edge-i.npz"),
-        # The last of both steps is in the decoder's own arithmetic.
-        (
-            ["--keep-decoder", "--int8-share", "0.5"],
-            "analysis_i-edge.safetensors",
-            "edge-i.npz",
-        ),
-    ],
-)
-def test_a_finished_decoder_may_stay_as_it_is(
-    started: Trainer,
-    picture_pack: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    options: list[str],
-    analysis: str,
-    prior: str,
+def test_for_ssim_a_finished_decoder_stays_as_it_is(
+    started: Trainer, picture_pack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # MS-SSIM has no five scales in smaller ones.
     pictures = np.load(picture_pack / "x.npy")[:2]
@@ -246,7 +227,7 @@ def test_a_finished_decoder_may_stay_as_it_is(
     optimizer = torch.optim.Adam(started.decoder.parameters())
     save_checkpoint(begun, started.networks, optimizer, Progress())
     arguments = [
-        "--pack", tmp_path, "--checkpoint", run, "--steps", 2, "--batch", 1, *options,
+        "--pack", tmp_path, "--checkpoint", run, "--steps", 2, "--batch", 1, "--tune", "ssim",
         "--start", begun, "--publish", tmp_path, tmp_path, tmp_path,
     ]  # fmt: skip
     monkeypatch.setattr(sys, "argv", ["training", *map(str, arguments)])
@@ -260,21 +241,21 @@ def test_a_finished_decoder_may_stay_as_it_is(
     }
     assert changed == {"analysis_i", "prior_i"}
     assert isinstance(
-        load_analysis("analysis_i", "edge", tmp_path / analysis),
+        load_analysis("analysis_i", "edge", tmp_path / "analysis_i-edge-ssim.safetensors"),
         DeepAnalysis,
     )
-    assert read_prior(tmp_path / prior).whole
+    assert read_prior(tmp_path / "edge-s.npz").whole
     assert not (tmp_path / "iframe_decoder-edge.safetensors").exists()
 
 
-@pytest.mark.parametrize("more", [["--tune", "ssim"], ["--keep-decoder"]])
-def test_a_decoder_that_is_kept_must_be_finished(
+@pytest.mark.parametrize("more", [[], ["--start", "run.pt", "--int8-share", "0.1"]])
+def test_ssim_needs_a_decoder_that_is_finished(
     picture_pack: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     more: list[str],
 ) -> None:
-    arguments = ["--pack", str(picture_pack), "--checkpoint", "none.pt", *more]
+    arguments = ["--pack", str(picture_pack), "--checkpoint", "none.pt", "--tune", "ssim", *more]
     monkeypatch.setattr(sys, "argv", ["training", *arguments])
     with pytest.raises(SystemExit) as ended:
         iframe.main()
