@@ -48,6 +48,7 @@ _MODULES = (
     "training/iframe.py",
     "training/latent.py",
     "training/rate.py",
+    "vector_choice.py",
     "vmaf.py",
     "../decoder/networks.py",
 )

@@ -35,6 +35,7 @@ FILES = (
     "encoder/scoring.py",
     "encoder/stillness.py",
     "encoder/symbol_choice.py",
+    "encoder/vector_choice.py",
     "encoder/vmaf.py",
     "encoder/programs/program_fit.py",
     "encoder/training/fake_quant.py",
