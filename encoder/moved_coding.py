@@ -120,8 +120,7 @@ class _Motion:
         places = np.stack(np.divmod(cells[moving], columns), axis=1)
         there = vectors[moving].astype(np.intp)
         expected[:, moving] = seen_levels(self.picture, places, there, self.tables).T
-        held = clipped(expected[:, None])[:, 0]
-        left = self.wanted.reshape(channels, -1)[:, cells] - held / self.step
+        left = self.wanted.reshape(channels, -1)[:, cells] - clipped(expected) / self.step
         return left.astype(np.float32)
 
 

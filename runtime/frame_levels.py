@@ -47,7 +47,7 @@ def latent_of(levels: Levels, quality: int) -> Latent:
 
 
 def clipped(levels: NDArray[np.int32]) -> Levels:
-    """Levels [C, h, w] within what networks can take: a brightness in four times the range."""
+    """Levels [C, ...] within what networks can take: a brightness in four times the range."""
     made = levels.clip(-LARGEST_LEVEL, LARGEST_LEVEL)
     made[0] = levels[0].clip(-LARGEST_BRIGHTNESS, LARGEST_BRIGHTNESS)
     whole: Levels = made.astype(np.int16)

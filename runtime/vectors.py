@@ -26,8 +26,7 @@ _CLASSES = len(_SPREADS) + 1
 # Of contexts 4 a + b: a is the class of how neighbours differ from each other, b that of how the
 # frame before differs from them. Context 16 has the roots. Those that cost least on vectors of
 # clips that are not among the validation's.
-_TABLES = (3, 15, 23, 10, 17, 21, 25, 19, 19, 27, 31, 35, 16, 33, 39, 42, 18)
-_CONTEXT_TABLES = np.array(_TABLES)
+_TABLES = np.array((3, 15, 23, 10, 17, 21, 25, 19, 19, 27, 31, 35, 16, 33, 39, 42, 18))
 ROOT_CONTEXT = _CLASSES * _CLASSES
 _VALUES = 2 * MAX_VECTOR + 1
 # Stands for neighbours that are not there: it is sorted behind all that are.
@@ -74,9 +73,8 @@ def vector_bits(vectors: Vectors, before: Vectors) -> float:
     _check(vectors, before)
     if not vectors.any():
         return 0.0
-    bits = load_scale_tables().bits
     return sum(
-        float(bits[_TABLES[context], np.abs(numbers)].sum(dtype=np.float64))
+        float(difference_bits(np.full(len(numbers), context), numbers).sum(dtype=np.float64))
         for context, numbers in _coded(vectors, before)
     )
 
@@ -146,7 +144,7 @@ def difference_bits(contexts: Indices, differences: Vectors) -> NDArray[np.float
     """What vectors [..., 2] take that differ so from their predictions, in contexts [...]."""
     bits = load_scale_tables().bits
     made: NDArray[np.float32] = bits[
-        _CONTEXT_TABLES[contexts][..., None], np.abs(_wrapped(differences))
+        _TABLES[contexts][..., None], np.abs(_wrapped(differences))
     ].sum(-1)
     return made
 

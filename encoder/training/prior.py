@@ -19,9 +19,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...runtime.array_file import read_arrays
 from ...runtime.errors import ModelError
 from ...runtime.payloads import FrameKind
-from ...runtime.prior import Prior, read_prior
+from ...runtime.prior import Prior
 from ...runtime.prior_coding import HEADER_BITS, prior_bits
 from ...runtime.prior_part import groups_needed
 from ...runtime.prior_shape import Previous
@@ -76,14 +77,14 @@ def prior_shape(pack: SymbolPack, previous: Previous, hidden: int = _HIDDEN) -> 
 def started(path: Path, pack: SymbolPack) -> PriorNet:
     """The prior in a file that players read, to go on from. ModelError if it is not for such
     symbols."""
-    prior = read_prior(path)
+    arrays = read_arrays(path, "prior")
+    prior = Prior.from_arrays(arrays, str(path))
     if prior.channels != pack.symbols.shape[1]:
         raise ModelError(
             f"{path}: a prior of {prior.channels} channels, the pack's symbols have "
             f"{pack.symbols.shape[1]}"
         )
-    with np.load(path, allow_pickle=False) as arrays:
-        return PriorNet.from_arrays(arrays)
+    return PriorNet.from_arrays(arrays)
 
 
 def train(
@@ -164,7 +165,9 @@ def _scale_bits(kind: FrameKind, held: SymbolPack) -> Iterator[float]:
 def main() -> None:
     parser = command(__doc__, steps=1800, rate=2e-3, batch=8)
     parser.add_argument("--pack", type=Path, nargs="+", required=True)
-    parser.add_argument("--start", type=Path, help="the .npz file of a prior to go on from")
+    parser.add_argument(
+        "--start", type=Path, help="a prior (.npz) to go on from, whatever --hidden and --previous"
+    )
     parser.add_argument("--kind", choices=tuple(_KINDS), required=True)
     parser.add_argument("--hidden", type=int, default=_HIDDEN, help="width of the nets")
     parser.add_argument(
