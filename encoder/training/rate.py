@@ -18,6 +18,8 @@ _SIDE_BITS = 1.5
 # Of the tables' standard deviations, as `scale_tables` makes them.
 _FIRST_DEVIATION, _LOG_RATIO, _LAST_TABLE = 0.08, math.log(600.0), 63
 _NATS_PER_BIT = 0.6931471805599453
+# What the least likely number of a table takes: two parts of 2^24.
+_MOST_BITS = 23
 
 
 def round_straight_through(x: Tensor) -> Tensor:
@@ -65,8 +67,8 @@ def noisy_bits(symbols: Tensor, noisy: Tensor) -> Tensor:
 def laplace_bits(numbers: Tensor, tables: Tensor) -> Tensor:
     """Bits of `numbers`, whole or with noise, each under the Laplace of its table 0 to 63.
 
-    Code lengths of whole numbers are those of the format's tables; between them, the density is
-    integrated over the unit interval around the number.
+    Code lengths of whole numbers are those of the format's tables, in which nothing takes more than
+    23 bits; between them, the density is integrated over the unit interval around the number.
     """
     deviation = _FIRST_DEVIATION * torch.exp(_LOG_RATIO / _LAST_TABLE * tables)
     wide = deviation / math.sqrt(2)
@@ -75,7 +77,9 @@ def laplace_bits(numbers: Tensor, tables: Tensor) -> Tensor:
     near = size.clamp(max=0.5)
     both = torch.exp((near - 0.5) / wide) + torch.exp(-(near + 0.5) / wide)
     inner = -torch.log1p(-0.5 * both)
-    return torch.where(size >= 0.5, outer, inner) / _NATS_PER_BIT
+    nats = torch.where(size >= 0.5, outer, inner)
+    # Every number has two parts of 2^24 beside its share of the Laplace.
+    return -torch.logaddexp(-nats, nats.new_tensor(-_MOST_BITS * _NATS_PER_BIT)) / _NATS_PER_BIT
 
 
 def _group_means(magnitude: Tensor) -> Tensor:

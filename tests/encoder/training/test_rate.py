@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from edgecodec.encoder.training.rate import bits, noisy_bits, round_straight_through
+from edgecodec.encoder.training.rate import (
+    bits,
+    laplace_bits,
+    noisy_bits,
+    round_straight_through,
+)
+from edgecodec.runtime.scale_tables import MAX_SYMBOL, load_scale_tables
 from edgecodec.runtime.symbols import (
     Latent,
     choose_difference_tables,
@@ -80,3 +86,24 @@ def test_noisy_latents_that_round_to_zero_are_drawn_towards_it() -> None:
     noisy_bits(symbols, levels).sum().backward()
     assert levels.grad is not None
     assert (levels.grad > 0).all()
+
+
+@pytest.mark.parametrize("table", [0, 1, 7, 20, 40, 63])
+def test_a_number_takes_what_its_table_says(table: int) -> None:
+    """Also where it is least likely: no number takes more than 23 bits. (The last number of a table
+    has all that is beyond it.)"""
+    numbers = torch.arange(1 - MAX_SYMBOL, MAX_SYMBOL).double()
+    found = laplace_bits(numbers, torch.full_like(numbers, table)).numpy()
+    wanted = load_scale_tables().bits[table, np.abs(numbers.numpy().astype(int))]
+    # Where a number has but a few parts of 2^24, whole ones are coarse.
+    np.testing.assert_allclose(found, wanted, atol=0.6)
+    assert np.abs(found - wanted).mean() < 0.1
+    assert found.max() <= 23 + 1e-6
+
+
+def test_what_is_least_likely_has_gradients_for_its_table() -> None:
+    number, table = torch.tensor([3.0]), torch.tensor([2.0], requires_grad=True)
+    laplace_bits(number, table).sum().backward()
+    assert table.grad is not None
+    assert torch.isfinite(table.grad).all()
+    assert table.grad.item() < 0
