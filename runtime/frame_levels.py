@@ -64,6 +64,7 @@ def symbol_levels(symbols: NDArray[np.int16], quality: int) -> NDArray[np.int32]
 def nearest_symbols(levels: Levels, quality: int) -> NDArray[np.int16]:
     """Levels in quantiser's steps, the nearest of -127 to 127, halves away from zero."""
     step = STEPS_Q16[quality]
-    sizes = ((np.abs(levels).astype(np.int64) << 17) + step) // (2 * step)
+    # The largest level leaves more than four bits of these.
+    sizes = ((np.abs(levels).astype(np.int32) << 17) + step) // (2 * step)
     signed: NDArray[np.int16] = (np.sign(levels) * sizes.clip(max=LARGEST_LEVEL)).astype(np.int16)
     return signed

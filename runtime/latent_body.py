@@ -15,6 +15,7 @@ KINDS = 3
 """The first kinds of frames, which have tables of scale differences: I, P and B."""
 GROUPS = 16
 MAX_MODELS = 8
+_ALONE = "iframe_decoder"
 _NO_PRIOR = "0" * 2 * MODEL_ID_BYTES
 
 
@@ -23,6 +24,7 @@ class FrameKind(IntEnum):
 
     An I frame is on its own, P and B frames are made from one and two others. Of a C frame (for
     "continued") only the coding of its latents knows another frame's: it is drawn as an I frame.
+    So is a B frame in a body that has motion (`LatentBody.drawn_alone`).
     """
 
     I = 0  # noqa: E741 (the field's own name)
@@ -37,8 +39,9 @@ class FrameKind(IntEnum):
 
 
 _REFERENCES = {FrameKind.I: 0, FrameKind.P: 1, FrameKind.B: 2, FrameKind.C: 1}
+_FROM_OTHERS = {FrameKind.P: "generator_p", FrameKind.B: "generator_b"}
 CONTINUED = (FrameKind.I, FrameKind.C)
-"""The kinds that a C frame may refer to."""
+"""The kinds that a C frame may refer to; B frames in a body that has motion also to each other."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +50,9 @@ class LatentPacket:
 
     `position` and `references` are display indices in the chunk: none for I, one for P, past and
     future for B, the frame that it continues for C. `quality` is 0 to 63. `data` is read by
-    `symbols.decode_latent`, by `prior_coding.decode_with_prior` where the kind has a prior, and of
-    C frames by `moved_frames.decode_moved` where the body has motion.
+    `symbols.decode_latent`, by `prior_coding.decode_with_prior` where the kind has a prior, and
+    where the body has motion of C frames by `moved_frames.decode_moved`, of B frames by
+    `between_frames.decode_between`.
     """
 
     kind: FrameKind
@@ -71,7 +75,8 @@ class LatentBody:
     the table (0 to 63) of each of the 16 groups' scale differences, `packets` in decoding order.
     `priors` are the ids (16 hexadecimal digits) of what codes I, P, B and C frames; kinds that
     have one use no difference tables. Where there are C frames, I and C have one. `motion` is the
-    id of the tables by which C frames move, None where they do not.
+    id of the tables by which C and B frames move, None where they do not. With it B frames have a
+    prior too.
     """
 
     models: tuple[str, ...]
@@ -79,6 +84,18 @@ class LatentBody:
     packets: tuple[LatentPacket, ...]
     priors: PriorIds = NO_PRIORS
     motion: str | None = None
+
+    def drawn_alone(self, kind: FrameKind) -> bool:
+        """Whether frames of a kind are drawn from nothing but their own latents, as I frames."""
+        return kind in CONTINUED or (kind is FrameKind.B and self.motion is not None)
+
+    def network_of(self, kind: FrameKind) -> str:
+        """The name of the network that draws frames of a kind."""
+        return _ALONE if self.drawn_alone(kind) else _FROM_OTHERS[kind]
+
+    def rests_on(self, packet: LatentPacket) -> tuple[int, ...]:
+        """The frames that must be decoded for a packet's latents, which are drawn alone."""
+        return packet.references if self.drawn_alone(packet.kind) else ()
 
 
 class _LatentField(IntEnum):
@@ -126,14 +143,18 @@ def parse_latents(body: bytes, frames: int, what: str) -> LatentBody:
     if len(tables) != KINDS * GROUPS or max(tables) >= TABLES:
         raise BitstreamError(f"{what}: {KINDS} x {GROUPS} tables of 0 to {TABLES - 1} are wanted")
     rows = tuple(tables[start : start + GROUPS] for start in range(0, len(tables), GROUPS))
-    packets, priors = _parse_latent_packets(fields, frames), _parse_priors(fields)
-    if any(packet.kind is FrameKind.C for packet in packets):
-        missing = [kind.name for kind in CONTINUED if priors[kind] is None]
-        if missing:
-            raise BitstreamError(
-                f"{what}: C frames, but no prior for {' and '.join(missing)} frames"
-            )
-    return LatentBody(models, rows, packets, priors, _parse_motion(fields))
+    motion, priors = _parse_motion(fields), _parse_priors(fields)
+    packets = _parse_latent_packets(fields, frames, moves=motion is not None)
+    parsed = LatentBody(models, rows, packets, priors, motion)
+    kinds = {packet.kind for packet in packets}
+    for kind in sorted(kinds - {FrameKind.I}):
+        if parsed.drawn_alone(kind):
+            missing = [each.name for each in (FrameKind.I, kind) if priors[each] is None]
+            if missing:
+                raise BitstreamError(
+                    f"{what}: {kind.name} frames, but no prior for {' and '.join(missing)} frames"
+                )
+    return parsed
 
 
 def _parse_priors(fields: Fields) -> PriorIds:
@@ -157,7 +178,7 @@ def _parse_motion(fields: Fields) -> str | None:
     return ids[0]
 
 
-def _parse_latent_packets(fields: Fields, frames: int) -> tuple[LatentPacket, ...]:
+def _parse_latent_packets(fields: Fields, frames: int, *, moves: bool) -> tuple[LatentPacket, ...]:
     table, content = fields.cursor(_LatentField.TABLE), fields.cursor(_LatentField.DATA)
     packets: list[LatentPacket] = []
     decoded: dict[int, FrameKind] = {}
@@ -169,11 +190,12 @@ def _parse_latent_packets(fields: Fields, frames: int) -> tuple[LatentPacket, ..
             raise table.fail(f"frame {position} refers to {references}, not all decoded before it")
         if kind is FrameKind.B and not references[0] < position < references[1]:
             raise table.fail(f"B frame {position} is not between its references {references}")
-        if kind is FrameKind.C and decoded[references[0]] not in CONTINUED:
-            raise table.fail(
-                f"C frame {position} continues {decoded[references[0]].name} frame "
-                f"{references[0]}, an I or C frame is wanted"
-            )
+        for reference in references:
+            if decoded[reference] not in _referable(kind, moves=moves):
+                raise table.fail(
+                    f"{kind.name} frame {position} refers to {decoded[reference].name} frame "
+                    f"{reference}, which it may not"
+                )
         decoded[position] = kind
         data = content.take(table.unsigned())
         packets.append(LatentPacket(kind, position, references, tag >> 2, data))
@@ -181,3 +203,12 @@ def _parse_latent_packets(fields: Fields, frames: int) -> tuple[LatentPacket, ..
     content.finish()
     check_each_once([packet.position for packet in packets], frames, fields.what)
     return tuple(packets)
+
+
+def _referable(kind: FrameKind, *, moves: bool) -> tuple[FrameKind, ...]:
+    """The kinds that a frame may refer to, in a body that has motion or not."""
+    if kind is FrameKind.C:
+        return CONTINUED
+    if kind is FrameKind.B and moves:
+        return (*CONTINUED, FrameKind.B)
+    return tuple(FrameKind)

@@ -26,18 +26,18 @@ Cells = NDArray[np.intp]
 # Parts of a sample's distance that vectors may fall between samples: quarters in chroma.
 _PHASES = 4
 # Taps at 0 to 3 quarters, times 64, from two samples before to three after.
-_TAPS = (
+TAPS = (
     (0, 0, 64, 0, 0, 0),
     (1, -5, 52, 20, -5, 1),
     (2, -10, 40, 40, -10, 2),
     (1, -5, 20, 52, -5, 1),
 )
-_BEFORE, _AFTER = 2, 3
-_ONE = 64 * 64
+TAPS_BEFORE, TAPS_AFTER = 2, 3
+TAPS_ONE = 64 * 64
 # Cells at once: what they need stays in a processor's cache.
 _BLOCK = 256
 # Vectors of 127 half samples and windows 8 samples around cells, with what is interpolated.
-_BORDER = 80
+BORDER = 80
 _MOST_COVERED = 4
 
 
@@ -55,10 +55,22 @@ class Picture:
         as those at the sides."""
         u, v = self.chroma
         return (
-            np.pad(self.luma, _BORDER, mode="edge"),
-            np.pad(u, _BORDER, mode="edge"),
-            np.pad(v, _BORDER, mode="edge"),
+            np.pad(self.luma, BORDER, mode="edge"),
+            np.pad(u, BORDER, mode="edge"),
+            np.pad(v, BORDER, mode="edge"),
         )
+
+    def squares(self, plane: int, places: Cells, side: int, phase: tuple[int, int]) -> Samples:
+        """Squares [n, side, side] of a plane (Y, U or V) from places [n, 2] on, quarters of a
+        sample further by `phase`."""
+        width = side + TAPS_BEFORE + TAPS_AFTER
+        rows, columns = (places + (BORDER - TAPS_BEFORE)).T
+        seen: Samples = sliding_window_view(self.bordered[plane], (width, width))[rows, columns]
+        if phase == (0, 0):
+            return seen[:, TAPS_BEFORE:-TAPS_AFTER, TAPS_BEFORE:-TAPS_AFTER]
+        down, across = (_interpolation(each, side) for each in phase)
+        between: Samples = np.floor((down.T @ seen @ across) / TAPS_ONE + np.float32(0.5))
+        return between
 
 
 def drawn(levels: Levels, tables: MotionTables, wanted: Cells | None = None) -> Picture:
@@ -130,8 +142,8 @@ def _covered(cells: Cells, vectors: Cells, shape: tuple[int, ...]) -> Cells:
     # With what is interpolated, a window has 21 samples of chroma along each axis: in luma they are
     # 42, or one more where a vector falls between those, in three or four cells.
     corners = 16 * cells - 8 + vectors // 2
-    first = (corners - 2 * _BEFORE - 1) // 16
-    last = (corners + 32 + 2 * _AFTER) // 16
+    first = (corners - 2 * TAPS_BEFORE - 1) // 16
+    last = (corners + 32 + 2 * TAPS_AFTER) // 16
     needed = np.zeros(shape, bool)
     for down in range(_MOST_COVERED):
         for across in range(_MOST_COVERED):
@@ -158,28 +170,14 @@ def _windows(picture: Picture, cells: Cells, vectors: Cells, phase: tuple[int, i
     """What cells [n, 2] see at their vectors [n, 2], all of one phase: [n, 1536]."""
     # A half luma sample is a quarter of a chroma sample: two luma phases for four of chroma.
     luma_phase = 2 * (phase[0] % 2), 2 * (phase[1] % 2)
-    luma, *chroma = picture.bordered
-    seen = [_at(luma, 16 * cells - 8 + vectors // 2, 32, luma_phase)]
-    seen += [_at(plane, 8 * cells - 4 + vectors // 4, 16, phase) for plane in chroma]
+    seen = [picture.squares(0, 16 * cells - 8 + vectors // 2, 32, luma_phase)]
+    seen += [picture.squares(n, 8 * cells - 4 + vectors // 4, 16, phase) for n in (1, 2)]
     return np.concatenate([each.reshape(len(cells), -1) for each in seen], axis=1)
-
-
-def _at(plane: Samples, places: Cells, side: int, phase: tuple[int, int]) -> Samples:
-    """Squares [n, side, side] of a bordered plane from places [n, 2] of the plane on, quarters of a
-    sample further by `phase`."""
-    width = side + _BEFORE + _AFTER
-    rows, columns = (places + (_BORDER - _BEFORE)).T
-    squares: Samples = sliding_window_view(plane, (width, width))[rows, columns]
-    if phase == (0, 0):
-        return squares[:, _BEFORE:-_AFTER, _BEFORE:-_AFTER]
-    down, across = (_interpolation(each, side) for each in phase)
-    between: Samples = np.floor((down.T @ squares @ across) / _ONE + np.float32(0.5))
-    return between
 
 
 def _interpolation(phase: int, side: int) -> Samples:
     """A matrix [side + 5, side] by which `side` samples are made, in 64ths."""
-    made = np.zeros((side + _BEFORE + _AFTER, side), np.float32)
+    made = np.zeros((side + TAPS_BEFORE + TAPS_AFTER, side), np.float32)
     for at in range(side):
-        made[at : at + len(_TAPS[phase]), at] = _TAPS[phase]
+        made[at : at + len(TAPS[phase]), at] = TAPS[phase]
     return made

@@ -42,11 +42,12 @@ def seen_before(expected: Levels, vectors: Vectors, quality: int) -> Symbols:
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """What the frame after it needs of a frame: its levels [C, h, w], and the vectors [2, h, w] by
-    which it moved."""
+    """What frames after it need of a frame: its levels [C, h, w], and the vectors [2, h, w] by
+    which it moved in `span` frames, less than 0 where they point to a later one."""
 
     levels: Levels
     vectors: Vectors
+    span: int = 1
 
     @classmethod
     def still(cls, levels: Levels) -> Shown:
@@ -82,8 +83,10 @@ def decode_moved(
     prior: Prior,
     tables: MotionTables,
     limits: Limits | None = None,
+    *,
+    span: int = 1,
 ) -> Shown:
-    """A frame that continues the one `before`.
+    """A frame that continues the one `before`, which lies `span` frames before it.
 
     Work and memory are bounded by the shape. Raises BitstreamError for damaged bytes.
     """
@@ -96,7 +99,7 @@ def decode_moved(
     seen = seen_before(expected, vectors, quality)
     left = cursor.take(cursor.remaining)
     symbols = decode_with_prior(left, (height, width), quality, prior, seen, limits)
-    return Shown(left_added(expected, symbols, quality), vectors)
+    return Shown(left_added(expected, symbols, quality), vectors, span)
 
 
 def left_added(expected: Levels, symbols: Symbols, quality: int) -> Levels:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from .container import Chunk, Reader
 from .errors import BitstreamError
 from .frames import PictureFormat, Planes
-from .payloads import Body, FrameKind, HybridBody, LatentBody, parse_body
+from .payloads import Body, HybridBody, LatentBody, parse_body
 from .scenes import SceneContext, decode_scene
 from .sessions import Network, NetworkPool, Optimization
 from .title import TitleWeights
@@ -210,9 +210,9 @@ def _replay_scene(
 
 
 def _feeds_references(body: Body) -> bool:
-    """Whether frames are drawn from features of others; continued ones rest on symbols alone."""
+    """Whether frames are drawn from features of others, and not from their own latents alone."""
     return isinstance(body, LatentBody) and any(
-        packet.kind in (FrameKind.P, FrameKind.B) for packet in body.packets
+        not body.drawn_alone(packet.kind) for packet in body.packets
     )
 
 

@@ -23,16 +23,25 @@ MAX_VECTOR = MAX_SYMBOL
 # The most by which vectors differ in classes 0 to 2; class 3 has all others.
 _SPREADS = (0, 2, 8)
 _CLASSES = len(_SPREADS) + 1
-# Of contexts 4 a + b: a is the class of how neighbours differ from each other, b that of how the
-# frame before differs from them. Context 16 has the roots. Those that cost least on vectors of
-# clips that are not among the validation's.
-_TABLES = np.array((3, 15, 23, 10, 17, 21, 25, 19, 19, 27, 31, 35, 16, 33, 39, 42, 18))
 ROOT_CONTEXT = _CLASSES * _CLASSES
 _VALUES = 2 * MAX_VECTOR + 1
 # Stands for neighbours that are not there: it is sorted behind all that are.
 _MISSING = np.iinfo(np.int16).max
 
 Vectors = NDArray[np.int16]
+ContextTables = NDArray[np.intp]
+"""By context, the table (0 to 63) of differences: of contexts 4 a + b, a is the class of how
+neighbours differ from each other, b that of how what is foretold differs from them. Context 16 has
+the roots."""
+# Those that cost least on vectors of clips that are not among the validation's.
+CONTINUED_TABLES: ContextTables = np.array(
+    (3, 15, 23, 10, 17, 21, 25, 19, 19, 27, 31, 35, 16, 33, 39, 42, 18)
+)
+"""Of frames that continue another."""
+BETWEEN_TABLES: ContextTables = np.array(
+    (1, 7, 13, 6, 11, 16, 19, 15, 11, 23, 28, 33, 9, 30, 38, 44, 16)
+)
+"""Of frames between two others."""
 
 
 def encode_vectors(vectors: Vectors, before: Vectors) -> bytes:
@@ -42,10 +51,10 @@ def encode_vectors(vectors: Vectors, before: Vectors) -> bytes:
     are those of the frame that it continues. Raises ValueError for vectors outside that, or of
     other shapes.
     """
-    _check(vectors, before)
+    check_vectors(vectors, before)
     if not vectors.any():
         return b""
-    return encode_runs((_TABLES[context], numbers) for context, numbers in _coded(vectors, before))
+    return encode_runs(vector_runs(vectors, before, CONTINUED_TABLES))
 
 
 def decode_vectors(data: bytes, before: Vectors) -> Vectors:
@@ -56,11 +65,15 @@ def decode_vectors(data: bytes, before: Vectors) -> Vectors:
     """
     if not data:
         return np.zeros_like(before)
-    decoder = RunDecoder(data, "vectors")
+    return read_vectors(RunDecoder(data, "vectors"), before, CONTINUED_TABLES)
+
+
+def read_vectors(decoder: RunDecoder, before: Vectors, tables: ContextTables) -> Vectors:
+    """The vectors [2, h, w] whose `vector_runs` come next. BitstreamError if they are damaged."""
     _, height, width = before.shape
     known = np.zeros((height * width, COMPONENTS), np.int16)
     for run in _predicted_runs(known, before):
-        numbers = decoder.decode(_TABLES[run.context], run.predictions.size)
+        numbers = decoder.decode(int(tables[run.context]), run.predictions.size)
         known[run.cells] = _wrapped(run.predictions + numbers.reshape(-1, COMPONENTS))
     return np.ascontiguousarray(known.T).reshape(before.shape)
 
@@ -70,12 +83,13 @@ def vector_bits(vectors: Vectors, before: Vectors) -> float:
 
     Its bytes are at most a few words more. Raises ValueError like it.
     """
-    _check(vectors, before)
+    check_vectors(vectors, before)
     if not vectors.any():
         return 0.0
+    bits = load_scale_tables().bits
     return sum(
-        float(difference_bits(np.full(len(numbers), context), numbers).sum(dtype=np.float64))
-        for context, numbers in _coded(vectors, before)
+        float(bits[table, np.abs(numbers)].sum(dtype=np.float64))
+        for table, numbers in vector_runs(vectors, before, CONTINUED_TABLES)
     )
 
 
@@ -140,20 +154,25 @@ def predicted(around: Vectors, here: Vectors) -> tuple[Indices, Vectors]:
     return _CLASSES * spread_class + difference_class, np.clip(here, low, high)
 
 
-def difference_bits(contexts: Indices, differences: Vectors) -> NDArray[np.float32]:
+def difference_bits(
+    contexts: Indices, differences: Vectors, tables: ContextTables
+) -> NDArray[np.float32]:
     """What vectors [..., 2] take that differ so from their predictions, in contexts [...]."""
     bits = load_scale_tables().bits
     made: NDArray[np.float32] = bits[
-        _TABLES[contexts][..., None], np.abs(_wrapped(differences))
+        tables[contexts][..., None], np.abs(_wrapped(differences))
     ].sum(-1)
     return made
 
 
-def _coded(vectors: Vectors, before: Vectors) -> Iterator[tuple[int, Vectors]]:
-    """The context of each run, and the numbers [n, 2] that are coded in it."""
+def vector_runs(
+    vectors: Vectors, before: Vectors, tables: ContextTables
+) -> Iterator[tuple[int, Vectors]]:
+    """What `encode_runs` takes of vectors [2, h, w]: the table of each run, and its numbers
+    [n, 2]."""
     known = np.ascontiguousarray(vectors.reshape(COMPONENTS, -1).T)
     for run in _predicted_runs(known, before):
-        yield run.context, _wrapped(known[run.cells] - run.predictions)
+        yield int(tables[run.context]), _wrapped(known[run.cells] - run.predictions)
 
 
 def _wrapped(numbers: Vectors) -> Vectors:
@@ -161,7 +180,8 @@ def _wrapped(numbers: Vectors) -> Vectors:
     return (numbers + MAX_VECTOR) % _VALUES - MAX_VECTOR
 
 
-def _check(*fields: Vectors) -> None:
+def check_vectors(*fields: Vectors) -> None:
+    """ValueError unless all are int16 [2, h, w] of one shape, -127 to 127."""
     for vectors in fields:
         if vectors.dtype != np.int16 or vectors.ndim != 3 or len(vectors) != COMPONENTS:
             raise ValueError(

@@ -13,19 +13,11 @@ from ...runtime.container import Limits, Reader
 from ...runtime.payloads import (
     Body,
     ClassicalBody,
-    FrameKind,
     HybridBody,
     LatentBody,
     parse_body,
 )
 
-# Which network makes a frame of latents, by what it is made from.
-_OF_KIND = {
-    FrameKind.I: "iframe_decoder",
-    FrameKind.P: "generator_p",
-    FrameKind.B: "generator_b",
-    FrameKind.C: "iframe_decoder",
-}
 # A still is decoded once, ahead of its scene.
 _STILLS_FPS = 1.0
 
@@ -86,7 +78,7 @@ def _networks(body: Body) -> Iterator[str]:
         name = "generator_up" if body.upsampling else "enhancer"
         yield from (name for enhanced in body.enhanced if enhanced)
     elif isinstance(body, LatentBody):
-        yield from (_OF_KIND[packet.kind] for packet in body.packets)
+        yield from (body.network_of(packet.kind) for packet in body.packets)
 
 
 def _layers(body: Body, fps: float) -> Iterator[Layer]:

@@ -9,6 +9,7 @@ from typing import Generic, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ..between_frames import Between, decode_between
 from ..errors import BitstreamError
 from ..fields import Limits
 from ..frame_levels import latent_of, levels_of
@@ -23,7 +24,7 @@ from ..symbols import CHANNELS, ScaleIndex, decode_latent
 from ._context import SceneContext
 
 Decoded = NDArray[np.int16]
-"""Symbols [C, h, w] of a frame as they are coded, or levels of one that is continued by motion."""
+"""Symbols [C, h, w] of a frame as they are coded, or levels of one that has moved."""
 _Frame = TypeVar("_Frame")
 Latent = NDArray[np.uint8]
 """[1, channels, h, w], zero at level 128."""
@@ -53,17 +54,19 @@ def kind_decoders(
     """
     kinds = sorted({packet.kind for packet in body.packets})
     priors = {kind: _prior(kind, body, context) for kind in kinds}
-    continued, first = priors.get(FrameKind.C), priors.get(FrameKind.I)
+    first = priors.get(FrameKind.I)
     tables = None if body.motion is None else context.motion(body.motion)
-    if continued is not None:
-        _check_continued(continued, first, tables)
+    for kind in kinds:
+        prior = priors[kind]
+        if prior is not None and kind is not FrameKind.I and body.drawn_alone(kind):
+            _check_continued(kind, prior, first, tables)
     shown: _Kept[Shown] = _Kept(body, context.limits)
     kept: _Kept[Decoded] = _Kept(body, context.limits)
     made: dict[FrameKind, KindDecoder] = {}
     for kind, prior in priors.items():
         if prior is None:
             made[kind] = _Scaled(body.difference_tables[kind], shape, context.limits)
-        elif kind is FrameKind.C and tables is not None:
+        elif tables is not None and kind is not FrameKind.I and body.drawn_alone(kind):
             made[kind] = _Moved(prior, tables, shown, context.limits)
         else:
             made[kind] = _WithPrior(kind, prior, shape, kept, context.limits)
@@ -86,21 +89,23 @@ def _prior(kind: FrameKind, body: LatentBody, context: SceneContext) -> Prior | 
     return prior
 
 
-def _check_continued(continued: Prior, first: Prior | None, tables: MotionTables | None) -> None:
-    """Whether C frames' latents are such as I frames have."""
+def _check_continued(
+    kind: FrameKind, prior: Prior, first: Prior | None, tables: MotionTables | None
+) -> None:
+    """Whether frames of a kind have latents such as I frames have."""
     if first is None:
-        raise BitstreamError("C frames, but no prior for I frames")
+        raise BitstreamError(f"{kind.name} frames, but no prior for I frames")
     if tables is not None:
-        if not (suits_motion(continued, tables) and first.whole):
+        if not (suits_motion(prior, tables) and first.whole):
             raise BitstreamError(
-                f"C frames' prior {continued.prior_id} or I frames' {first.prior_id} does not suit "
-                f"motion tables {tables.motion_id} of {tables.channels} channels"
+                f"{kind.name} frames' prior {prior.prior_id} or I frames' {first.prior_id} does "
+                f"not suit motion tables {tables.motion_id} of {tables.channels} channels"
             )
-        if first.channels == continued.channels:
+        if first.channels == prior.channels:
             return
-    if (continued.channels, continued.whole) != (first.channels, first.whole):
+    if (prior.channels, prior.whole) != (first.channels, first.whole):
         raise BitstreamError(
-            f"C frames' prior {continued.prior_id} codes {continued.channels} channels and I "
+            f"{kind.name} frames' prior {prior.prior_id} codes {prior.channels} channels and I "
             f"frames' {first.prior_id} {first.channels}, or one of them has no whole brightness"
         )
 
@@ -112,15 +117,15 @@ class _Kept(Generic[_Frame]):
         self._most = limits.max_frames_held
         self._steps = {packet.position: step for step, packet in enumerate(body.packets)}
         self._last_use = {
-            packet.references[0]: step
+            reference: step
             for step, packet in enumerate(body.packets)
-            if packet.kind is FrameKind.C
+            for reference in body.rests_on(packet)
         }
         self._frames: dict[int, _Frame] = {}
 
-    def continued_by(self, packet: LatentPacket) -> _Frame:
-        """What a C frame continues."""
-        return self._frames[packet.references[0]]
+    def of(self, packet: LatentPacket) -> list[_Frame]:
+        """What a frame refers to."""
+        return [self._frames[reference] for reference in packet.references]
 
     def keep(self, packet: LatentPacket, decoded: _Frame) -> None:
         """Keep what a frame decoded to if a later one continues it, and no longer those frames
@@ -173,7 +178,7 @@ class _WithPrior:
         self._previous: Decoded | None = None
 
     def decode(self, packet: LatentPacket) -> Decoded:
-        previous = self._kept.continued_by(packet) if self._is_continued else self._previous
+        previous = self._kept.of(packet)[0] if self._is_continued else self._previous
         symbols = decode_with_prior(
             packet.data, self._shape, packet.quality, self._prior, previous, self._limits
         )
@@ -206,6 +211,8 @@ class _Moving:
 
 
 class _Moved:
+    """C frames, which continue another by motion, and B frames, which lie between two."""
+
     needs_all = False
 
     def __init__(
@@ -218,10 +225,14 @@ class _Moved:
         self._limits = limits
 
     def decode(self, packet: LatentPacket) -> Decoded:
-        before = self._shown.continued_by(packet)
-        shown = decode_moved(
-            packet.data, before, packet.quality, self._prior, self._tables, self._limits
-        )
+        how = packet.quality, self._prior, self._tables, self._limits
+        others = self._shown.of(packet)
+        away = [packet.position - reference for reference in packet.references]
+        if packet.kind is FrameKind.C:
+            shown = decode_moved(packet.data, others[0], *how, span=away[0])
+        else:
+            between = Between(others[0], others[1], away[0], -away[1])
+            shown = decode_between(packet.data, between, *how)
         self._shown.keep(packet, shown)
         return shown.levels
 

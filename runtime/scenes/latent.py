@@ -18,12 +18,6 @@ from ._context import SceneContext
 from ._symbols import KindDecoder, kind_decoders
 
 LATENT_STRIDE = 16
-_NETWORKS = {
-    FrameKind.I: "iframe_decoder",
-    FrameKind.P: "generator_p",
-    FrameKind.B: "generator_b",
-    FrameKind.C: "iframe_decoder",
-}
 # Symbols of so many frames wait for the networks: half a megabyte to one each at 1080p.
 _LATENTS_AHEAD = 4
 _LATENT_PORT = "latent"
@@ -57,7 +51,7 @@ def decode_latents(body: LatentBody, context: SceneContext, first: int = 0) -> I
     drawn = _drawn(body, first)
     with prefetched(_decoded_latents(body, decoders, drawn), _LATENTS_AHEAD) as latents:
         packets = [packet for packet in body.packets if packet.position in drawn]
-        yield from _made(packets, latents, networks, context, first)
+        yield from _made(body, packets, latents, networks, context, first)
 
 
 def _check_channels(kind: FrameKind, decoder: KindDecoder, network: Network) -> None:
@@ -84,6 +78,7 @@ def _decoded_latents(
 
 
 def _made(
+    body: LatentBody,
     packets: Sequence[LatentPacket],
     latents: Iterator[NDArray[np.uint8]],
     networks: dict[FrameKind, Network],
@@ -91,14 +86,16 @@ def _made(
     first: int,
 ) -> Iterator[Planes]:
     last_use = {
-        reference: step for step, packet in enumerate(packets) for reference in _features_of(packet)
+        reference: step
+        for step, packet in enumerate(packets)
+        for reference in _features_of(packet, body)
     }
     features: dict[int, Feature] = {}
     waiting: dict[int, Planes] = {}
     shown = first
     for step, (packet, latent) in enumerate(zip(packets, latents, strict=True)):
         inputs = {_LATENT_PORT: latent}
-        for port, reference in zip(_REFERENCE_PORTS, _features_of(packet), strict=False):
+        for port, reference in zip(_REFERENCE_PORTS, _features_of(packet, body), strict=False):
             inputs[port] = features[reference]
         frame, feature = networks[packet.kind].run(inputs)
         if packet.position in last_use:
@@ -115,9 +112,9 @@ def _made(
             shown += 1
 
 
-def _features_of(packet: LatentPacket) -> tuple[int, ...]:
+def _features_of(packet: LatentPacket, body: LatentBody) -> tuple[int, ...]:
     """The frames whose features a frame is made from."""
-    return () if packet.kind is FrameKind.C else packet.references
+    return () if body.drawn_alone(packet.kind) else packet.references
 
 
 def _drawn(body: LatentBody, first: int) -> set[int]:
@@ -125,7 +122,7 @@ def _drawn(body: LatentBody, first: int) -> set[int]:
     drawn: set[int] = set()
     for packet in reversed(body.packets):
         if packet.position >= first or packet.position in drawn:
-            drawn.update((packet.position, *_features_of(packet)))
+            drawn.update((packet.position, *_features_of(packet, body)))
     return drawn
 
 
@@ -138,14 +135,13 @@ def _decoded(
         position = packet.position
         if position in drawn or position in decoded or decoders[packet.kind].needs_all:
             decoded.add(position)
-            if packet.kind is FrameKind.C:
-                decoded.update(packet.references)
+            decoded.update(body.rests_on(packet))
     return decoded
 
 
 def _networks(body: LatentBody, context: SceneContext) -> dict[FrameKind, Network]:
     named = {network.entry.name: network for network in map(context.networks.network, body.models)}
-    wanted = {kind: _NETWORKS[kind] for kind in {packet.kind for packet in body.packets}}
+    wanted = {kind: body.network_of(kind) for kind in {packet.kind for packet in body.packets}}
     missing = sorted(set(wanted.values()) - set(named))
     if missing:
         raise BitstreamError(f"the scene names no {', '.join(missing)}, which its frames need")

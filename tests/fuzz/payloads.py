@@ -118,6 +118,8 @@ def seeds() -> Iterator[bytes]:
                         continued = _continued(body)
                         yield tag + pack_body(continued)
                         yield tag + pack_body(replace(continued, motion=MODEL))
+                    else:
+                        yield tag + pack_body(_between(body))
 
 
 def _continued(body: LatentBody) -> LatentBody:
@@ -127,6 +129,15 @@ def _continued(body: LatentBody) -> LatentBody:
         for packet in body.packets
     )
     return replace(body, packets=packets, priors=(MODEL, None, None, MODEL))
+
+
+def _between(body: LatentBody) -> LatentBody:
+    """The same with B frames that move, and C frames in place of P frames."""
+    packets = tuple(
+        replace(packet, kind=FrameKind.C) if packet.kind is FrameKind.P else packet
+        for packet in body.packets
+    )
+    return replace(body, packets=packets, priors=(MODEL, None, MODEL, MODEL), motion=MODEL)
 
 
 def mutate(random: np.random.Generator, data: bytes, mutate_value: mutations.Mutation) -> bytes:

@@ -32,6 +32,7 @@ from ..runtime import mutations
 from ..runtime.golden_streams import DEEP, GOLDEN, SMALL
 from ..runtime.motion_samples import (
     NANO_CHANNELS,
+    Order,
     cosine_tables,
     finder,
     moving_priors,
@@ -51,6 +52,8 @@ LIMITS = Limits(max_pixels=1 << 14, max_symbols_per_frame=1 << 14, max_frames_he
 _FORMATS = (SMALL, DEEP)
 # (kind, position, references) in decoding order: I and C frames, one of which skips one.
 _CONTINUED = ((0, 0, ()), (3, 1, (0,)), (3, 3, (1,)), (3, 2, (1,)))
+# B frames between others, one of them between B frames, beside one that the last is made from.
+_BETWEEN = ((0, 0, ()), (3, 3, (0,)), (2, 1, (0, 3)), (2, 2, (1, 3)), (1, 4, (2,)))
 _MOST_FRAMES = 12
 
 
@@ -112,7 +115,7 @@ def _find_prior(prior_id: str) -> Prior:
 
 
 def _with_priors() -> Iterator[tuple[StrategyId, LatentBody]]:
-    """Scenes whose frames have priors, of all kinds, and one whose frames move."""
+    """Scenes whose frames have priors, of all kinds, and some whose frames move."""
     for strategy, order in (
         (StrategyId.SEMANTIC_LATENT, CHAIN),
         (StrategyId.SEMANTIC_LATENT, _CONTINUED),
@@ -123,13 +126,17 @@ def _with_priors() -> Iterator[tuple[StrategyId, LatentBody]]:
             for (kind, position, references), symbols in zip(order, _symbols(), strict=False)
         ]
         yield strategy, body_with_priors(frames, LATENT_MODELS, _priors())
-    yield StrategyId.SEMANTIC_LATENT, _with_motion()
+    yield StrategyId.SEMANTIC_LATENT, _with_motion(_CONTINUED, 3)
+    yield StrategyId.SEMANTIC_LATENT, _with_motion(_BETWEEN, 3)
+    yield StrategyId.I_FRAME_INTERPOLATION, _with_motion(PYRAMID, 4)
 
 
-def _with_motion() -> LatentBody:
-    """A scene whose frames move, one of which does not."""
-    body = moving_scene(_CONTINUED, latent_shape(SMALL), LATENT_MODELS).body
-    return replace(body, packets=(*body.packets[:-1], replace(body.packets[-1], data=b"")))
+def _with_motion(order: Order, still: int) -> LatentBody:
+    """A scene whose frames move, but for one."""
+    body = moving_scene(order, latent_shape(SMALL), LATENT_MODELS).body
+    packets = list(body.packets)
+    packets[still] = replace(packets[still], data=b"")
+    return replace(body, packets=tuple(packets))
 
 
 def _symbols() -> Iterator[NDArray[np.int16]]:

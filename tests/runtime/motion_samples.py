@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
+from edgecodec.runtime.between_frames import Between, encode_between, sighted
 from edgecodec.runtime.errors import ModelError
 from edgecodec.runtime.frame_levels import Levels, latent_of, levels_of
 from edgecodec.runtime.latents import dequantize
@@ -144,6 +145,13 @@ def some_vectors(
     return (vectors * (random.random(cells) < moved)).astype(np.int16)
 
 
+def some_sides(seed: int, cells: Sequence[int], alone: float = 0.4) -> NDArray[np.uint8]:
+    """Sides [h, w] of which a share is one frame alone."""
+    random = np.random.default_rng(seed)
+    sides = random.integers(1, 3, cells) * (random.random(cells) < alone)
+    return sides.astype(np.uint8)
+
+
 NANO_MOVED = replace(NANO_DESIGN, groups=(4, 59), previous=1)
 """Of the channels of `NANO_WHOLE`, what is left of frames that have moved."""
 NANO_CHANNELS = NANO_MOVED.channels
@@ -157,9 +165,9 @@ def prior_of(design: Design, seed: int = 13) -> Prior:
 
 @cache
 def moving_priors() -> Priors:
-    """For I, P, B and C frames of the installed networks, where C frames move."""
-    i, p, b, _ = nano_priors(NANO_WHOLE)
-    return i, p, b, prior_of(NANO_MOVED)
+    """For I, P, B and C frames of the installed networks, where B and C frames move."""
+    i, p, _, _ = nano_priors(NANO_WHOLE)
+    return i, p, prior_of(NANO_MOVED, 14), prior_of(NANO_MOVED)
 
 
 def finder(tables: MotionTables) -> Callable[[str], MotionTables]:
@@ -175,9 +183,9 @@ def finder(tables: MotionTables) -> Callable[[str], MotionTables]:
 
 @dataclass(frozen=True)
 class MovingScene:
-    """A body whose C frames move, and what networks take of each of its frames, by position.
+    """A body whose B and C frames move, and what networks take of each of its frames, by position.
 
-    `shown` is what frames after them need of I and C frames.
+    `shown` is what frames after them need of I, B and C frames.
     """
 
     body: LatentBody
@@ -208,8 +216,20 @@ def moving_scene(
             left = prior_symbols(seeds, NANO_MOVED, cells, 0.3)
             expected = expected_levels(reference.levels, vectors, tables)
             data = encode_moved(vectors, left, expected, reference.vectors, quality, prior)
-            shown[position] = Shown(left_added(expected, left, quality), vectors)
+            span = position - references[0]
+            shown[position] = Shown(left_added(expected, left, quality), vectors, span)
             latents[position] = latent_of(shown[position].levels, quality)
+        elif kind == FrameKind.B:
+            past, future = references
+            between = Between(shown[past], shown[future], position - past, future - position)
+            vectors, sides = some_vectors(seeds, cells, 40, 0.5), some_sides(seeds, cells)
+            left = prior_symbols(seeds, NANO_MOVED, cells, 0.3)
+            seen_by = sighted(between, vectors, tables)
+            seen, foretold = seen_by.seen(sides, quality), between.vectors_before()
+            data = encode_between(vectors, sides, left, seen, foretold, quality, prior)
+            levels = left_added(seen_by.expected(sides), left, quality)
+            shown[position] = Shown(levels, vectors, position - past)
+            latents[position] = latent_of(levels, quality)
         else:
             symbols = prior_symbols(seeds, NANO_WHOLE, cells, 0.3)
             random = np.random.default_rng(seeds)

@@ -184,6 +184,21 @@ def test_all_sixteen_phases_are_those_of_the_second_reader() -> None:
         np.testing.assert_array_equal(window, reference_window(*whole, cell, vector))
 
 
+@pytest.mark.parametrize("side", [8, 16, 32])
+def test_squares_of_any_size_are_those_of_the_second_reader(side: int) -> None:
+    """Of each plane at all sixteen phases, partly outside of the picture."""
+    picture = some_picture(6, (3, 4))
+    for number, plane in enumerate((picture.luma, *picture.chroma)):
+        bottom, right = plane.shape
+        places = np.array([(-40, -7), (0, 0), (9, right - 3), (bottom, 5), (bottom + 9, right)])
+        for phase in np.ndindex(4, 4):
+            found = picture.squares(number, places, side, phase)
+            assert found.shape == (5, side, side)
+            for square, (top, left) in zip(found, (4 * places + phase).tolist(), strict=True):
+                wanted = reference_square(plane.astype(np.int64), top, left, side)
+                np.testing.assert_array_equal(square, wanted)
+
+
 def test_nothing_between_samples_is_larger_than_tables_allow_for() -> None:
     """Samples whose signs are those of the taps."""
     signs = np.where(np.array(TAPS[2]) < 0, -1, 1)

@@ -217,6 +217,20 @@ def test_a_frame_that_stood_still_before_has_no_vectors() -> None:
     assert not shown.vectors.any()
 
 
+@pytest.mark.parametrize("span", [1, 2, 9, -3])
+def test_how_far_a_frame_has_moved_is_kept_for_those_between(span: int) -> None:
+    """It says nothing about this frame, and of one that has not moved it says nothing at all."""
+    frame = frame_of(6)
+    wanted = frame.decoded(frame.packet())
+    assert wanted.span == 1
+    how = frame.quality, PRIOR, TABLES
+    found = decode_moved(frame.packet(), frame.before, *how, span=span)
+    np.testing.assert_array_equal(found.levels, wanted.levels)
+    np.testing.assert_array_equal(found.vectors, wanted.vectors)
+    assert found.span == span
+    assert not decode_moved(b"", frame.before, *how, span=span).vectors.any()
+
+
 def test_another_quality_is_noticed() -> None:
     frame = frame_of(6, spread=1.0)
     with pytest.raises(BitstreamError, match="latents"):

@@ -81,11 +81,17 @@ def hybrid_bodies(draw: st.DrawFn) -> HybridBody:
 @st.composite
 def latent_bodies(draw: st.DrawFn) -> LatentBody:
     order = draw(frame_counts.flatmap(lambda frames: st.permutations(range(frames))))
+    motion = draw(st.none() | model_ids)
     packets: list[LatentPacket] = []
     for position in order:
         decoded = sorted(packet.position for packet in packets)
-        past = [each for each in decoded if each < position]
-        future = [each for each in decoded if each > position]
+        around = sorted(
+            packet.position
+            for packet in packets
+            if motion is None or packet.kind is not FrameKind.P
+        )
+        past = [each for each in around if each < position]
+        future = [each for each in around if each > position]
         choices: list[tuple[int, ...]] = [()]
         choices += [(each,) for each in decoded]
         if past and future:
@@ -100,13 +106,21 @@ def latent_bodies(draw: st.DrawFn) -> LatentBody:
     rows = st.lists(st.integers(0, 63), min_size=16, max_size=16).map(tuple)
     there = model_ids.filter(lambda each: int(each, 16) > 0)
     prior = st.none() | there
-    continued = there if any(each.kind is FrameKind.C for each in packets) else prior
+    kinds_coded = {each.kind for each in packets}
+    continues, moves = FrameKind.C in kinds_coded, motion is not None and FrameKind.B in kinds_coded
     return LatentBody(
         tuple(draw(st.lists(model_ids, min_size=1, max_size=8))),
         (draw(rows), draw(rows), draw(rows)),
         tuple(packets),
-        draw(st.tuples(continued, prior, prior, continued)),
-        draw(st.none() | model_ids),
+        draw(
+            st.tuples(
+                there if continues or moves else prior,
+                prior,
+                there if moves else prior,
+                there if continues else prior,
+            )
+        ),
+        motion,
     )
 
 
@@ -152,6 +166,22 @@ def latents(*changes: tuple[int, dict[str, object]]) -> Body:
     for number, fields in changes:
         packets[number] = replace(packets[number], **fields)  # type: ignore[arg-type]
     return replace(body, packets=tuple(packets))
+
+
+def moving_latents(*changes: tuple[int, dict[str, object]]) -> LatentBody:
+    """A hierarchy of B frames that move: 2 between I and C frames, 1 and 3 beside it, P last."""
+    packets = [
+        LatentPacket(FrameKind.I, 0, (), 30, b"i"),
+        LatentPacket(FrameKind.C, 4, (0,), 30, b"c"),
+        LatentPacket(FrameKind.B, 2, (0, 4), 30, b"b"),
+        LatentPacket(FrameKind.B, 1, (0, 2), 30, b""),
+        LatentPacket(FrameKind.B, 3, (2, 4), 30, b"b"),
+        LatentPacket(FrameKind.P, 5, (3,), 30, b"p"),
+    ]
+    for number, fields in changes:
+        packets[number] = replace(packets[number], **fields)  # type: ignore[arg-type]
+    rows = ((0,) * 16,) * 3
+    return LatentBody((MODEL,), rows, tuple(packets), (MODEL, None, MODEL, MODEL), MODEL)
 
 
 PACKETS = sample_base(np.random.default_rng(0), 3).packets
@@ -212,7 +242,27 @@ REFUSED: dict[str, tuple[Body, str]] = {
     ),
     "a C frame that continues a P frame": (
         latents((2, {"kind": FrameKind.C, "references": (2,)})),
-        r"C frame 1 continues P frame 2, an I or C frame is wanted",
+        r"C frame 1 refers to P frame 2, which it may not",
+    ),
+    "a C frame that continues a moving B frame": (
+        moving_latents((4, {"kind": FrameKind.C, "references": (2,)})),
+        r"C frame 3 refers to B frame 2, which it may not",
+    ),
+    "a moving B frame after a P frame": (
+        moving_latents((1, {"kind": FrameKind.P})),
+        r"B frame 2 refers to P frame 4, which it may not",
+    ),
+    "a moving B frame before a P frame": (
+        moving_latents((2, {"kind": FrameKind.P, "references": (4,)})),
+        r"B frame 1 refers to P frame 2, which it may not",
+    ),
+    "a moving B frame outside its references": (
+        moving_latents((4, {"references": (0, 2)})),
+        r"B frame 3 is not between",
+    ),
+    "a moving B frame before its references": (
+        moving_latents((2, {"references": (0, 5)})),
+        r"not all decoded before",
     ),
     "a C frame without a prior": (
         latents((2, {"kind": FrameKind.C, "references": (0,)})),
@@ -296,6 +346,38 @@ def test_c_frames_need_the_priors_of_both_kinds() -> None:
             pack_body(replace(body, priors=priors))
     both = replace(body, priors=(MODEL, None, None, MODEL))
     assert parse_body(StrategyId.SEMANTIC_LATENT, pack_body(both), 3) == both
+
+
+def test_b_frames_that_move_need_the_priors_of_both_kinds() -> None:
+    """Others need none, and may refer to any frame."""
+    body = moving_latents((1, {"kind": FrameKind.I, "references": ()}))
+    both = replace(body, priors=(MODEL, None, MODEL, None))
+    assert parse_body(StrategyId.SEMANTIC_LATENT, pack_body(both), 6) == both
+    for priors, missing in (
+        ((MODEL, MODEL, None, MODEL), "B"),
+        ((None, MODEL, MODEL, MODEL), "I"),
+        ((None, None, None, None), "I and B"),
+    ):
+        with pytest.raises(BitstreamError, match=f": B frames, but no prior for {missing} frames"):
+            pack_body(replace(body, priors=priors))
+        still = replace(body, priors=priors, motion=None)
+        assert parse_body(StrategyId.SEMANTIC_LATENT, pack_body(still), 6) == still
+    of_p = moving_latents((1, {"kind": FrameKind.P}))
+    still = replace(of_p, motion=None)
+    assert parse_body(StrategyId.SEMANTIC_LATENT, pack_body(still), 6) == still
+
+
+def test_what_is_drawn_alone_rests_on_what_it_refers_to() -> None:
+    body = moving_latents()
+    found = {packet.position: body.rests_on(packet) for packet in body.packets}
+    assert found == {0: (), 4: (0,), 2: (0, 4), 1: (0, 2), 3: (2, 4), 5: ()}
+    names = [body.network_of(kind) for kind in FrameKind]
+    assert names == ["iframe_decoder", "generator_p", "iframe_decoder", "iframe_decoder"]
+    still = replace(body, motion=None)
+    found = {packet.position: still.rests_on(packet) for packet in body.packets}
+    assert found == {0: (), 4: (0,), 2: (), 1: (), 3: (), 5: ()}
+    names = [still.network_of(kind) for kind in FrameKind]
+    assert names == ["iframe_decoder", "generator_p", "generator_b", "iframe_decoder"]
 
 
 def test_priors_of_no_id_cannot_be_written() -> None:

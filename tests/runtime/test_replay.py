@@ -10,14 +10,27 @@ from pathlib import Path
 import edgecodec.runtime
 import numpy as np
 import pytest
+from edgecodec.runtime import motion_tables, prior
+from edgecodec.runtime.chunks import StrategyId
 from edgecodec.runtime.errors import BitstreamError, ModelError
 from edgecodec.runtime.frames import PictureFormat, Planes
 from edgecodec.runtime.payloads import HybridBody
 from edgecodec.runtime.replay import FrameDifference, Recording, SceneReplay, Variant, replay
 from edgecodec.runtime.scene_code import SceneCode
+from edgecodec.runtime.scenes import latent_shape
 from edgecodec.runtime.sessions import Optimization
 
-from .streams import PYRAMID, classical, hybrid, latents, stream_of, title_weights
+from .motion_samples import NANO_CHANNELS, cosine_tables, moving_priors, moving_scene
+from .streams import (
+    LATENT_MODELS,
+    PYRAMID,
+    Scene,
+    classical,
+    hybrid,
+    latents,
+    stream_of,
+    title_weights,
+)
 
 SMALL = PictureFormat(96, 64)
 FRAME_BYTES = 96 * 64 * 3 // 2
@@ -79,6 +92,27 @@ def test_every_scene_is_told_with_its_runs_and_its_hash(stream: Path, samples: P
         assert scene.pixels_sha256 == hashlib.sha256(part).hexdigest()
         assert scene.samples == len(part)
         assert set(scene.differences) == {FrameDifference(0, 0, 0)}
+
+
+def test_frames_that_move_feed_no_references(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """B frames between others are drawn from their own latents; P frames still are not."""
+    priors = {each.prior_id: each for each in moving_priors()}
+    monkeypatch.setattr(prior, "packaged_priors", lambda: priors)
+    tables = cosine_tables(NANO_CHANNELS)
+    monkeypatch.setattr(motion_tables, "packaged_motion", lambda: {"nano": tables})
+    between = ((0, 0, ()), (3, 2, (0,)), (2, 1, (0, 2)))
+    scenes = [
+        Scene(moving_scene(order, latent_shape(SMALL), LATENT_MODELS).body, len(order), strategy)
+        for order in (between, (*between, (1, 3, (1,))))
+        for strategy in (StrategyId.SEMANTIC_LATENT, StrategyId.I_FRAME_INTERPOLATION)
+    ]
+    path = tmp_path / "moving.ecv"
+    path.write_bytes(stream_of(scenes, SMALL))
+    found = list(replay(path, REFERENCE))
+    assert [each.feeds_references for each in found] == [False, False, True, True]
+    assert [len(each.symbols) for each in found] == [3, 3, 4, 4]
 
 
 def test_a_difference_is_counted_where_it_is(stream: Path, samples: Path, tmp_path: Path) -> None:

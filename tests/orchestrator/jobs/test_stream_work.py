@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def latents(kinds: Sequence[FrameKind]) -> LatentBody:
         LatentPacket(kind, position, positions[kind], 30, b"x")
         for kind, position in zip(kinds, order, strict=True)
     )
-    priors = (MODEL, None, None, MODEL) if FrameKind.C in kinds else NO_PRIORS
+    priors = (MODEL, None, MODEL, MODEL) if FrameKind.C in kinds else NO_PRIORS
     return LatentBody((MODEL,), ((0,) * 16,) * 3, packets, priors)
 
 
@@ -102,6 +103,15 @@ def test_frames_of_latents_run_the_network_of_their_kind(tmp_path: Path) -> None
     )
     assert work.network_frames == {"iframe_decoder": 6, "generator_p": 4, "generator_b": 2}
     assert work.layers == frozenset()
+
+
+def test_b_frames_that_move_run_the_network_of_i_frames(tmp_path: Path) -> None:
+    still = latents((FrameKind.I, FrameKind.C, FrameKind.B, FrameKind.B))
+    moving = replace(still, motion=MODEL)
+    work = work_of(tmp_path, (StrategyId.SEMANTIC_LATENT, moving))
+    assert work.network_frames == {"iframe_decoder": 4}
+    work = work_of(tmp_path, (StrategyId.SEMANTIC_LATENT, still))
+    assert work.network_frames == {"iframe_decoder": 2, "generator_b": 2}
 
 
 def test_stills_are_decoded_once(tmp_path: Path) -> None:
