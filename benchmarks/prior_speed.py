@@ -7,8 +7,8 @@ as an encode does it. Prints JSON, for each quality and frame: its kind, bytes, 
 prior's groups of channels are coded and the share of symbols that a cell's neighbourhood did not
 foretell (that are not zero, or not as in the frame before); and milliseconds of processor time to
 decode it, all, in networks, in motion, and in the range coder (of the quickest run). `all_groups`
-is the same with every group coded, which gives the same symbols. Frames that are continued by
-motion say the share of cells that moved, and the bytes of their vectors.
+is the same with every group coded, which gives the same symbols. Frames that are predicted by
+motion, in decoding order, say the share of cells that moved, and the bytes of their motion.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -28,7 +29,8 @@ from edgecodec.encoder.scene import Scene
 from edgecodec.encoder.strategies.latent import LatentCoder, code_scene
 from edgecodec.evaluation.environment import hardware
 from edgecodec.evaluation.latent_video_clips import Cut, read_clip
-from edgecodec.runtime import moved_frames, prior_coding
+from edgecodec.runtime import between_frames, moved_frames, prior_coding
+from edgecodec.runtime.between_frames import Between, decode_between, sighted
 from edgecodec.runtime.chunks import StrategyId
 from edgecodec.runtime.fields import Cursor, pack_unsigned
 from edgecodec.runtime.frame_levels import levels_of
@@ -40,6 +42,7 @@ from edgecodec.runtime.prior import Prior
 from edgecodec.runtime.prior_coding import decode_with_prior, encode_with_prior
 from edgecodec.runtime.prior_network import GroupNetwork, KindNetworks
 from edgecodec.runtime.quick_runs import QuickRunDecoder
+from edgecodec.runtime.sides import decode_motion
 from numpy.typing import NDArray
 
 _ALIGN = 16
@@ -62,6 +65,7 @@ def least(decode: Callable[[], object], runs: int) -> dict[str, float]:
             patch.object(KindNetworks, "begin", timed(KindNetworks.begin, spent, "networks")),
             patch.object(GroupNetwork, "run", timed(GroupNetwork.run, spent, "networks")),
             patch.object(moved_frames, "expected_levels", timed(expected_levels, spent, "motion")),
+            patch.object(between_frames, "sighted", timed(sighted, spent, "motion")),
             patch.object(
                 QuickRunDecoder, "decode", timed(QuickRunDecoder.decode, spent, "range_coder")
             ),
@@ -112,42 +116,67 @@ def measured(
     return symbols, line
 
 
-def measured_moved(
-    packet: LatentPacket, prior: Prior, tables: MotionTables, before: Shown, runs: int
-) -> tuple[Shown, dict[str, object]]:
-    """A frame that is continued by motion, and what decoding it took."""
+@dataclass(frozen=True)
+class Predicted:
+    """How a frame that is predicted by motion is decoded."""
 
-    def decode(data: bytes) -> Shown:
-        return decode_moved(data, before, packet.quality, prior, tables)
+    packet: LatentPacket
+    prior: Prior
+    tables: MotionTables
+    others: list[Shown]
 
-    shown = decode(packet.data)
+    def decode(self, data: bytes) -> Shown:
+        """The frame, of these bytes."""
+        how = self.packet.quality, self.prior, self.tables
+        away = [self.packet.position - each for each in self.packet.references]
+        if self.packet.kind is FrameKind.C:
+            return decode_moved(data, self.others[0], *how, span=away[0])
+        return decode_between(data, self._between, *how)
+
+    @property
+    def _between(self) -> Between:
+        ahead, behind = (self.packet.position - each for each in self.packet.references)
+        return Between(*self.others, ahead, -behind)
+
+    def seen(self, shown: Shown, motion: bytes) -> Symbols:
+        """What the prior sees as the frame before."""
+        if self.packet.kind is FrameKind.C:
+            expected = expected_levels(self.others[0].levels, shown.vectors, self.tables)
+            return seen_before(expected, shown.vectors, self.packet.quality)
+        _, sides = decode_motion(motion, self._between.vectors_before())
+        return sighted(self._between, shown.vectors, self.tables).seen(sides, self.packet.quality)
+
+
+def measured_moved(frame: Predicted, runs: int) -> tuple[Shown, dict[str, object]]:
+    """A frame that is predicted by motion, and what decoding it took."""
+    packet, prior = frame.packet, frame.prior
+    shown = frame.decode(packet.data)
     line: dict[str, object] = {
         "kind": packet.kind.name,
         "quality": packet.quality,
         "bytes": len(packet.data),
         "moved": round(float(shown.vectors.any(axis=0).mean()), 4),
-        "milliseconds": least(lambda: decode(packet.data), runs),
+        "milliseconds": least(lambda: frame.decode(packet.data), runs),
     }
     if packet.data:
-        cursor = Cursor(packet.data, "a continued frame")
-        vectors = cursor.take(cursor.unsigned())
+        cursor = Cursor(packet.data, "a moved frame")
+        motion = cursor.take(cursor.unsigned())
         left = cursor.take(cursor.remaining)
-        expected = expected_levels(before.levels, shown.vectors, tables)
-        seen = seen_before(expected, shown.vectors, packet.quality)
-        cells = (expected.shape[1], expected.shape[2])
+        seen = frame.seen(shown, motion)
+        cells = (seen.shape[1], seen.shape[2])
         symbols = decode_with_prior(left, cells, packet.quality, prior, seen)
         line |= {
-            "vector_bytes": len(vectors),
+            "motion_bytes": len(motion),
             "groups": left[6] if left else 0,
             "unforeseen": round(float((symbols != 0).mean()), 4),
         }
         with patch.object(prior_coding, "groups_needed", lambda *_: len(prior.groups)):
             everything = encode_with_prior(symbols, packet.quality, prior, seen)
-        whole = pack_unsigned(len(vectors)) + vectors + everything
-        np.testing.assert_array_equal(decode(whole).levels, shown.levels)
+        whole = pack_unsigned(len(motion)) + motion + everything
+        np.testing.assert_array_equal(frame.decode(whole).levels, shown.levels)
         line["all_groups"] = {
             "bytes": len(whole),
-            "milliseconds": least(lambda: decode(whole), runs),
+            "milliseconds": least(lambda: frame.decode(whole), runs),
         }
     return shown, line
 
@@ -161,9 +190,11 @@ def lines(coder: LatentCoder, scene: Scene, quality: int, runs: int) -> Iterator
     shown: dict[int, Shown] = {}
     for packet in body.packets:
         prior = coder.priors[packet.kind]
-        if packet.kind is FrameKind.C and coder.motion is not None:
-            before = shown.pop(packet.references[0])
-            shown[packet.position], line = measured_moved(packet, prior, coder.motion, before, runs)
+        if packet.kind is not FrameKind.I and body.motion is not None:
+            assert coder.motion is not None
+            others = [shown[reference] for reference in packet.references]
+            frame = Predicted(packet, prior, coder.motion, others)
+            shown[packet.position], line = measured_moved(frame, runs)
             yield line
             continue
         known = latest.get(packet.kind) if prior.previous else None

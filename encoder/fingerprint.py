@@ -23,6 +23,8 @@ _SOURCES = (
 _MODULES = (
     "analysis.py",
     "analysis_weights.py",
+    "between_coding.py",
+    "cell_costs.py",
     "code_crops.py",
     "code_search.py",
     "curves.py",
@@ -37,6 +39,7 @@ _MODULES = (
     "moved_coding.py",
     "priors.py",
     "quality.py",
+    "reference.py",
     "scale_choice.py",
     "scoring.py",
     "stillness.py",
@@ -50,6 +53,7 @@ _MODULES = (
     "training/rate.py",
     "vector_choice.py",
     "vmaf.py",
+    "whole_picture.py",
     "../decoder/networks.py",
 )
 _CODECS = ("av", "imageio-ffmpeg", "onnxruntime")

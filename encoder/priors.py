@@ -28,18 +28,20 @@ def tier_priors(tier: str, tune: Metric = Metric.PSNR) -> Priors:
 
 
 def tier_motion(tier: str, priors: Priors) -> MotionTables | None:
-    """The installed tables by which a tier's continued frames move; None if they do not, but are
-    coded by the symbols of the frame before. ModelError if their prior needs tables that are not
-    there."""
+    """The installed tables by which a tier's C and B frames move; None if they do not, but are
+    coded by the symbols of the frame before. ModelError if a prior of theirs needs tables that are
+    not there."""
     prior = priors.get(FrameKind.C)
     if prior is None or prior.shape.is_gated:
         return None
     tables = packaged_motion().get(tier)
-    if tables is None or not suits_motion(prior, tables):
-        raise ModelError(
-            f"prior {prior.prior_id} of tier {tier}'s continued frames needs motion tables of "
-            f"{prior.channels} channels: fit them with edgecodec.encoder.training.motion"
-        )
+    for kind in (FrameKind.C, FrameKind.B):
+        prior = priors.get(kind)
+        if prior is not None and (tables is None or not suits_motion(prior, tables)):
+            raise ModelError(
+                f"prior {prior.prior_id} of tier {tier}'s {kind.name} frames needs motion tables "
+                f"of {prior.channels} channels: fit them with edgecodec.encoder.training.motion"
+            )
     return tables
 
 

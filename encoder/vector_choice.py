@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 
 from ..runtime.prior_positions import NEIGHBOURS, Indices, Step, coding_steps
 from ..runtime.vectors import (
+    CONTINUED_TABLES,
     MAX_VECTOR,
     ROOT_CONTEXT,
+    ContextTables,
     Vectors,
     difference_bits,
     neighbours_of,
@@ -51,12 +53,18 @@ class _Turn:
 
 
 def best_vectors(
-    start: Vectors, offered: tuple[Vectors, ...], before: Vectors, cost_of: CostOf, price: float
+    start: Vectors,
+    offered: tuple[Vectors, ...],
+    before: Vectors,
+    cost_of: CostOf,
+    price: float,
+    tables: ContextTables = CONTINUED_TABLES,
 ) -> Vectors:
     """Vectors [2, h, w] that cost hardly more than any near them, from those of `start` on.
 
     `offered` are further ones [2, h, w] that each cell may take, `before` those of the frame
-    before. `price` is what a bit costs in the unit of `cost_of`.
+    before. `price` is what a bit costs in the unit of `cost_of`, `tables` are those of the vectors'
+    contexts.
     """
     shape = start.shape[1:]
     field, was, *others = (
@@ -70,7 +78,7 @@ def best_vectors(
         changed = 0
         for turn in turns:
             own = tried[turn.cells]
-            spent = costs[turn.cells] + np.float32(price) * _bits(turn, field, was, own)
+            spent = costs[turn.cells] + np.float32(price) * _bits(turn, field, was, own, tables)
             best = spent.argmin(axis=1)
             chosen = own[np.arange(len(best)), best]
             changed += int(np.count_nonzero(best))
@@ -130,7 +138,9 @@ def _candidates(
     return np.stack(made, axis=1).clip(-MAX_VECTOR, MAX_VECTOR)
 
 
-def _bits(turn: _Turn, field: Vectors, was: Vectors, tried: Vectors) -> Costs:
+def _bits(
+    turn: _Turn, field: Vectors, was: Vectors, tried: Vectors, tables: ContextTables
+) -> Costs:
     """What cells and those that they foretell take by vectors [n, k, 2]: [n, k]."""
     count, kinds, _ = tried.shape
     here = was[turn.cells]
@@ -139,7 +149,7 @@ def _bits(turn: _Turn, field: Vectors, was: Vectors, tried: Vectors) -> Costs:
     else:
         contexts, expected = predicted(neighbours_of(turn.neighbours, field), here)
     bits = difference_bits(
-        np.broadcast_to(contexts[:, None], (count, kinds)), tried - expected[:, None]
+        np.broadcast_to(contexts[:, None], (count, kinds)), tried - expected[:, None], tables
     )
     if len(turn.chooser):
         is_chooser = turn.around == turn.cells[turn.chooser]
@@ -151,7 +161,7 @@ def _bits(turn: _Turn, field: Vectors, was: Vectors, tried: Vectors) -> Costs:
         own = np.repeat(was[turn.dependent][:, None], kinds, axis=1)
         contexts, expected = predicted(around.reshape(4, -1, 2), own.reshape(-1, 2))
         has = np.repeat(field[turn.dependent][:, None], kinds, axis=1).reshape(-1, 2)
-        after = difference_bits(contexts, has - expected).reshape(-1, kinds)
+        after = difference_bits(contexts, has - expected, tables).reshape(-1, kinds)
         np.add.at(bits, turn.chooser, after)
     return bits
 

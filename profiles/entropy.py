@@ -37,8 +37,10 @@ _MACS_A_SYMBOL = 2100
 _MOVED_LOW, _MOVED_MID, _MOVED_HIGH = 0.05, 0.15, 1.0
 _WINDOW_MACS = 250_000
 _DRAWN_FOR_MOVED = 2.0
-# An I-frame decoder draws continued frames too, whose prior has more to compute.
 _KIND_LETTERS = {"iframe_decoder": "ci", "generator_p": "p", "generator_b": "b"}
+# An I-frame decoder draws C frames too, whose prior has more to compute, and where they move most
+# of its frames are B frames, which are seen in two others.
+_BETWEEN, _LETTER_BETWEEN = "iframe_decoder", "b"
 # Million coded symbols a second of one core where a profile does not say: what one core of the
 # server that `docs/profiles.md` names decodes while others work beside it.
 _ASSUMED_MSYMBOLS = 17.0
@@ -65,7 +67,8 @@ def entropy_interval(
     prior = _prior(network)
     if prior is not None:
         coded = [first_groups(prior, count) for count in _coded_groups(prior)]
-        moving = _motion_macs(network.tier, prior)
+        seen_in = 1 if _between(network) is None else 2
+        moving = _motion_macs(network.tier, prior, seen_in)
         low, mid, high = (
             1e3 * cells * (part.channels + (_macs(part) + macs) / _MACS_A_SYMBOL) / rate
             for part, macs in zip(coded, moving, strict=True)
@@ -88,9 +91,20 @@ def entropy_interval(
 
 def _prior(network: ModelEntry) -> Prior | None:
     """The prior that codes most of what a network draws, None if there is none."""
+    if (between := _between(network)) is not None:
+        return between
     letters = _KIND_LETTERS.get(network.name, "")
     found = (packaged_priors().get(f"{network.tier}-{letter}") for letter in letters)
     return next((prior for prior in found if prior is not None), None)
+
+
+def _between(network: ModelEntry) -> Prior | None:
+    """The prior of frames that lie between two others, if there is one and a network draws them."""
+    prior = packaged_priors().get(f"{network.tier}-{_LETTER_BETWEEN}")
+    tables = packaged_motion().get(network.tier)
+    if network.name != _BETWEEN or prior is None or tables is None:
+        return None
+    return prior if suits_motion(prior, tables) else None
 
 
 def _coded_groups(prior: Prior) -> tuple[int, int, int]:
@@ -102,14 +116,15 @@ def _coded_groups(prior: Prior) -> tuple[int, int, int]:
     return (2, count - 1, count) if count > _FEW_GROUPS else (count, count, count)
 
 
-def _motion_macs(tier: str, prior: Prior) -> tuple[int, int, int]:
-    """Multiply-accumulates for a cell of frames that a prior continues by motion: where little
-    moves, in the middle, and where all does. None for other priors."""
+def _motion_macs(tier: str, prior: Prior, seen_in: int) -> tuple[int, int, int]:
+    """Multiply-accumulates for a cell of frames that are predicted by motion from `seen_in` others:
+    where little moves, in the middle, and where all does. None for other priors."""
     tables = packaged_motion().get(tier)
     if tables is None or not suits_motion(prior, tables):
         return 0, 0, 0
     low, mid, high = (
-        round(
+        seen_in
+        * round(
             min(1.0, _DRAWN_FOR_MOVED * share) * tables.draw.size
             + share * (tables.see.size + _WINDOW_MACS)
         )

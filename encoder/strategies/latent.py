@@ -26,14 +26,16 @@ from ...runtime.prior import Prior
 from ...runtime.sessions import Network, NetworkPool
 from ..analysis import AnalysisNetwork, load_analysis
 from ..analysis_weights import weights_path
+from ..between_coding import between_frame
 from ..latent_kinds import NETWORKS, frame_kinds
 from ..latent_rate import coding_of
 from ..latent_refinement import refined
 from ..latent_symbols import device_latent, finest_quality
 from ..masking import error_weights
-from ..moved_coding import MovedFrame, moved_frame
+from ..moved_coding import Moved, moved_frame
 from ..priors import Priors, held_prior, tier_motion, tier_priors
 from ..quality import psnr
+from ..reference import Reference
 from ..scene import Scene
 from ..stillness import stands_still
 from ..symbol_choice import sent_symbols
@@ -46,6 +48,7 @@ from .latent_order import (
     continued_order,
     interpolated_order,
     known_frames,
+    moved_order,
     predicted_order,
 )
 
@@ -56,6 +59,10 @@ _PORTS = ("past", "future")
 _B_QUALITY_OFFSET = 8
 # What an I-frame has, the frames after it get for nothing.
 _MOVED_QUALITY_OFFSET = 8
+# Where B-frames lie between those that continue another: of these, and of B-frames by their depth.
+_REACHING_QUALITY_OFFSETS = (4, 10, 15, 19)
+REACH = 8
+"""How many frames lie from a frame that others are between to the next, where nobody says."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +77,7 @@ class CodedFrame:
     planes: Planes
     feature: NDArray[np.uint8]
     latent: NDArray[np.uint8]
-    moved: MovedFrame | None = None
+    moved: Moved | None = None
 
 
 class LatentCoder:
@@ -116,6 +123,11 @@ class LatentCoder:
         suited.priors = {**self.priors, FrameKind.C: self._held}
         suited.motion = None
         return suited
+
+    @property
+    def has_between(self) -> bool:
+        """Whether frames that move may lie between two others."""
+        return self.motion is not None and FrameKind.B in self.priors
 
     def light(self, kind: FrameKind) -> Network:
         """The network that makes frames of that kind on a device."""
@@ -172,22 +184,44 @@ class LatentCoder:
         return self.reconstruct(symbols, picture, kind, references, quality)
 
     def code_moved(
-        self, packed: NDArray[np.uint8], picture: PictureFormat, before: Shown, quality: int
+        self,
+        packed: NDArray[np.uint8],
+        picture: PictureFormat,
+        references: Sequence[Reference],
+        away: Sequence[int],
+        quality: int,
     ) -> CodedFrame:
-        """A packed source frame [1, 96, H/8, W/8] that continues the one `before` by motion."""
-        prior = self.priors[FrameKind.C]
+        """A packed source frame [1, 96, H/8, W/8] that continues a reference by motion, or lies
+        between two, as many frames `away` from each."""
         assert self.motion is not None
         wanted = self._levels(packed, FrameKind.C, (), quality)[0].cpu().numpy()
-        moved = moved_frame(
-            wanted,
-            _luma(packed),
-            before,
-            quality,
-            prior,
-            self.motion,
-            price_of_vectors=float(price_of_bits(torch.tensor(quality))),
-            weights=self._weights(packed),
-        )
+        luma, weights = _luma(packed), self._weights(packed)
+        price = float(price_of_bits(torch.tensor(quality)))
+        moved: Moved
+        if len(references) == 1:
+            moved = moved_frame(
+                wanted,
+                luma,
+                references[0],
+                quality,
+                self.priors[FrameKind.C],
+                self.motion,
+                price_of_vectors=price,
+                weights=weights,
+                span=away[0],
+            )
+        else:
+            moved = between_frame(
+                wanted,
+                luma,
+                (references[0], references[1]),
+                (away[0], away[1]),
+                quality,
+                self.priors[FrameKind.B],
+                self.motion,
+                price_of_vectors=price,
+                weights=weights,
+            )
         latent = latent_of(moved.shown.levels, quality)
         frame, feature = self.light(FrameKind.C).run({"latent": latent})
         return CodedFrame(moved.symbols, unpack(frame, picture), feature, latent, moved)
@@ -258,11 +292,25 @@ def _shown(coded: CodedFrame) -> Shown:
     return Shown.still(levels_of(coded.latent)) if coded.moved is None else coded.moved.shown
 
 
-def _order(other: FrameKind, count: int, interval: int | None) -> list[PlannedFrame]:
+def _order(
+    coder: LatentCoder, other: FrameKind, count: int, interval: int | None, reach: int | None
+) -> list[PlannedFrame]:
     """Of so many frames, by the kind of what follows the first."""
     if other is FrameKind.B:
         return interpolated_order(count, interval or INTERVAL)
-    return continued_order(count, interval) if other is FrameKind.C else predicted_order(count)
+    if other is FrameKind.P:
+        return predicted_order(count)
+    if coder.motion is None:
+        return continued_order(count, interval)
+    return moved_order(count, interval, (reach or REACH) if coder.has_between else 1)
+
+
+def _offset(frame: PlannedFrame, *, reaches: bool) -> int:
+    """By how much a frame is coarser than I-frames, where moved frames have others between them
+    or not."""
+    if frame.moves:
+        return _REACHING_QUALITY_OFFSETS[min(frame.depth, 3)] if reaches else _MOVED_QUALITY_OFFSET
+    return _B_QUALITY_OFFSET if frame.kind is FrameKind.B else 0
 
 
 def code_scene(
@@ -271,19 +319,22 @@ def code_scene(
     scene: Scene,
     quality: int,
     interval: int | None = None,
+    reach: int | None = None,
 ) -> tuple[LatentBody, list[float]]:
     """A scene in latents at a quality index, and (6 Y + U + V) / 8 in dB of each frame.
 
     `interval` is how many frames I-frames are apart at most. None is the usual: with B-frames
-    between them `INTERVAL`, else the whole scene, as always with P-frames.
+    drawn from them `INTERVAL`, else the whole scene, as always with P-frames. `reach` is how many
+    frames those that continue another by motion reach back, with B-frames between: 1 is none of
+    them, None `REACH`, where the coder has a prior for them.
     """
     coder = coder.suited_to(scene)
     quality_db = [0.0] * len(scene.frames)
     sent: list[FrameSymbols] = []
-    for frame, used, coded in coded_frames(coder, strategy, scene, quality, interval):
+    for frame, used, coded in coded_frames(coder, strategy, scene, quality, interval, reach):
         sent.append(FrameSymbols(frame, used, coded.symbols, coded.moved))
         quality_db[frame.position] = psnr(scene.frames[frame.position], coded.planes).weighted
-    kinds = sorted({each.frame.kind for each in sent})
+    kinds = sorted({FrameKind.C if each.moved else each.frame.kind for each in sent})
     # Several kinds may share a network.
     models = tuple(dict.fromkeys(coder.light(kind).entry.model_id for kind in kinds))
     return latent_body(sent, models, coder.priors, coder.motion), quality_db
@@ -295,16 +346,18 @@ def coded_frames(
     scene: Scene,
     quality: int,
     interval: int | None = None,
+    reach: int | None = None,
 ) -> Iterator[tuple[PlannedFrame, int, CodedFrame]]:
     """The frames of a scene in decoding order, each with its own quality index, at most `quality`;
-    `interval` as of `code_scene`.
+    `interval` and `reach` as of `code_scene`.
 
     It is less where a scene from black to white, by its first, middle and last frame, has more
     steps of brightness than can be sent at that quality.
     """
     coder = coder.suited_to(scene)
     _, other = frame_kinds(strategy, coder.priors)
-    order = _order(other, len(scene.frames), interval)
+    order = _order(coder, other, len(scene.frames), interval, reach)
+    reaches = any(frame.depth for frame in order)
     followers = min(interval or len(order), len(order)) - 1 if other is FrameKind.C else 0
     quality = min(
         coder.finest_quality(pack(scene.frames[at], _BLOCK, _MULTIPLE), quality)
@@ -313,26 +366,26 @@ def coded_frames(
     last_use = {ref: step for step, frame in enumerate(order) for ref in frame.drawn_from}
     features: dict[int, NDArray[np.uint8]] = {}
     symbols: dict[int | None, NDArray[np.int16]] = {}
-    shown: dict[int, Shown] = {}
+    last_look = {ref: step for step, frame in enumerate(order) for ref in frame.references}
+    seen: dict[int, Reference] = {}
     for step, (frame, known) in enumerate(zip(order, known_frames(order), strict=True)):
-        used = quality
-        if frame.kind is FrameKind.B:
-            used = max(0, quality - _B_QUALITY_OFFSET)
-        elif frame.kind is FrameKind.C and coder.motion is not None:
-            used = max(0, quality - _MOVED_QUALITY_OFFSET)
+        used = max(0, quality - _offset(frame, reaches=reaches))
         packed = pack(scene.frames[frame.position], _BLOCK, _MULTIPLE)
-        references = [features[reference] for reference in frame.drawn_from]
-        if frame.kind is FrameKind.C and coder.motion is not None:
-            before = shown.pop(frame.references[0])
-            coded = coder.code_moved(packed, scene.format, before, used)
+        if frame.moves:
+            away = [abs(frame.position - reference) for reference in frame.references]
+            others = [seen[reference] for reference in frame.references]
+            coded = coder.code_moved(packed, scene.format, others, away, used)
         else:
+            references = [features[reference] for reference in frame.drawn_from]
             previous = symbols.get(known)
             coded = coder.code(
                 packed, scene.format, frame.kind, references, used, previous, followers
             )
         symbols[frame.position] = coded.symbols
-        if coder.motion is not None and other is FrameKind.C:
-            shown[frame.position] = _shown(coded)
+        if coder.motion is not None and frame.position in last_look:
+            seen[frame.position] = Reference(_shown(coded), coder.motion)
+        for done in [each for each in seen if last_look[each] <= step]:
+            del seen[done]
         yield frame, used, coded
         if frame.position in last_use:
             features[frame.position] = coded.feature

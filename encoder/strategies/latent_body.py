@@ -21,7 +21,7 @@ from ...runtime.symbols import (
     choose_scale_index,
     encode_latent,
 )
-from ..moved_coding import MovedFrame
+from ..moved_coding import Moved
 from ..priors import Priors
 from ..scale_choice import economical
 from .latent_order import PlannedFrame, known_frames
@@ -31,13 +31,13 @@ from .latent_order import PlannedFrame, known_frames
 class FrameSymbols:
     """What is sent of one frame: `symbols` [C, h, w], at a quality index of 0 to 63.
 
-    `moved` is a frame that is continued by motion, None for all others.
+    `moved` is what is sent of a frame that is predicted by motion, None for all others.
     """
 
     frame: PlannedFrame
     quality: int
     symbols: NDArray[np.int16]
-    moved: MovedFrame | None = None
+    moved: Moved | None = None
 
 
 def latent_body(
@@ -112,8 +112,8 @@ def _with_scales(latents: Sequence[Latent], tables: tuple[int, ...]) -> Iterator
 
 
 def _scaled(each: FrameSymbols) -> Latent:
-    if each.frame.kind is FrameKind.C:
-        raise ValueError("C frames need a prior")
+    if each.frame.kind is FrameKind.C or each.moved is not None:
+        raise ValueError(f"{each.frame.kind.name} frames that continue others need a prior")
     if np.abs(each.symbols).max(initial=0) > MAX_SYMBOL:
         raise ValueError("symbols are -127 to 127 without a prior of whole brightness")
     symbols = each.symbols.astype(np.int8)

@@ -13,16 +13,22 @@ INTERVAL = 8
 
 @dataclass(frozen=True)
 class PlannedFrame:
-    """A frame's place in the decoding order, and the positions that it refers to."""
+    """A frame's place in the decoding order, and the positions that it refers to.
+
+    `moves` says that it is predicted from those by motion, `depth` how many B-frames it is below
+    the frames that are none.
+    """
 
     kind: FrameKind
     position: int
     references: tuple[int, ...] = ()
+    moves: bool = False
+    depth: int = 0
 
     @property
     def drawn_from(self) -> tuple[int, ...]:
         """The frames whose features it is made of."""
-        return () if self.kind is FrameKind.C else self.references
+        return () if self.moves or self.kind is FrameKind.C else self.references
 
 
 def known_frames(order: Sequence[PlannedFrame]) -> list[int | None]:
@@ -52,6 +58,24 @@ def continued_order(count: int, interval: int | None = None) -> list[PlannedFram
     ]
 
 
+def moved_order(count: int, interval: int | None = None, reach: int = 1) -> list[PlannedFrame]:
+    """As `continued_order`, by motion: every `reach` frames one that continues the last such frame,
+    or an I-frame, and between them a hierarchy of B."""
+    starts = set(range(0, count, interval or count))
+    order = [PlannedFrame(FrameKind.I, 0)]
+    past = 0
+    while past < count - 1:
+        next_start = min((start for start in starts if start > past), default=count)
+        future = min(past + reach, next_start, count - 1)
+        if future in starts:
+            order.append(PlannedFrame(FrameKind.I, future))
+        else:
+            order.append(PlannedFrame(FrameKind.C, future, (past,), moves=True))
+        order += _between(past, future, moves=True)
+        past = future
+    return order
+
+
 def interpolated_order(count: int, interval: int = INTERVAL) -> list[PlannedFrame]:
     """I-frames every `interval` frames and at the end; between two of them a hierarchy of B."""
     order = [PlannedFrame(FrameKind.I, 0)]
@@ -64,9 +88,12 @@ def interpolated_order(count: int, interval: int = INTERVAL) -> list[PlannedFram
     return order
 
 
-def _between(past: int, future: int) -> list[PlannedFrame]:
+def _between(past: int, future: int, *, moves: bool = False, depth: int = 1) -> list[PlannedFrame]:
     if future - past < 2:
         return []
     middle = (past + future) // 2
-    here = PlannedFrame(FrameKind.B, middle, (past, future))
-    return [here, *_between(past, middle), *_between(middle, future)]
+    return [
+        PlannedFrame(FrameKind.B, middle, (past, future), moves, depth),
+        *_between(past, middle, moves=moves, depth=depth + 1),
+        *_between(middle, future, moves=moves, depth=depth + 1),
+    ]

@@ -22,11 +22,16 @@ if TYPE_CHECKING:
     from .latent import LatentCoder
 
 FINEST_QUALITY = len(STEPS_Q16) - 1
-# How far I-frames may be apart, of which the best is taken: in `i_frame_interpolation`, and where
-# frames continue the one before (0: as far as the scene goes). Frames that move on and on lose
-# detail, which another I-frame brings back.
+# How far I-frames may be apart in `i_frame_interpolation`, of which the best is taken.
 _INTERVALS = {Effort.FAST: (8,), Effort.NORMAL: (8, 16), Effort.HIGH: (4, 8, 16, 32)}
-_CONTINUED = {Effort.FAST: (0,), Effort.NORMAL: (0, 12), Effort.HIGH: (0, 6, 12, 24)}
+# The same where frames continue others by motion (0: as far as the scene goes), and how far these
+# reach back: frames that move on and on lose detail, which another I-frame brings back, and what
+# moves unevenly is not between two frames that are far apart.
+_MOVED = {
+    Effort.FAST: ((0, 8),),
+    Effort.NORMAL: ((0, 8), (0, 1), (16, 8)),
+    Effort.HIGH: ((0, 8), (0, 1), (0, 4), (0, 16), (8, 8), (16, 8), (32, 8)),
+}
 # Steps of descent of each I-frame's latents in `semantic_latent`.
 _REFINEMENT = {Effort.FAST: 0, Effort.NORMAL: 0, Effort.HIGH: 60}
 
@@ -76,8 +81,8 @@ class LatentTrial:
         coder = coder.suited_to(scene)
         quality = FINEST_QUALITY - round(setting)
         ways = [
-            code_scene(coder, self.strategy, scene, quality, interval)
-            for interval in self._intervals(len(scene.frames), coder)
+            code_scene(coder, self.strategy, scene, quality, interval, reach)
+            for interval, reach in self._ways(len(scene.frames), coder)
         ]
         if interpolates:
             body, quality_db = min(ways, key=lambda way: _cost(way[0], way[1], scene, quality))
@@ -86,15 +91,20 @@ class LatentTrial:
         made = candidate(scene, self.strategy, None, self.name, setting, body, quality_db)
         return (made,)
 
-    def _intervals(self, frames: int, coder: LatentCoder) -> Sequence[int | None]:
-        """How far I-frames may be apart in a scene of so many frames."""
+    def _ways(self, frames: int, coder: LatentCoder) -> Sequence[tuple[int | None, int | None]]:
+        """How far I-frames may be apart in a scene of so many frames, and how far others reach."""
+        # Scenes that are shorter than a distance are the same with a longer one.
+        longest = max(1, frames - 1)
         if self.strategy is StrategyId.I_FRAME_INTERPOLATION:
-            # Scenes that are shorter than an interval are the same with a longer one.
-            longest = max(1, frames - 1)
-            return sorted({min(each, longest) for each in _INTERVALS[self.effort]})
+            apart = sorted({min(each, longest) for each in _INTERVALS[self.effort]})
+            return [(interval, None) for interval in apart]
         if FrameKind.C not in coder.priors or coder.motion is None:
-            return (None,)
-        return [each or None for each in _CONTINUED[self.effort] if each < frames]
+            return ((None, None),)
+        reaches = dict.fromkeys(
+            (interval if interval < frames else 0, min(reach, longest) if coder.has_between else 1)
+            for interval, reach in _MOVED[self.effort]
+        )
+        return [(interval or None, reach) for interval, reach in reaches]
 
 
 def _worth(body: LatentBody, quality_db: Sequence[float]) -> float:

@@ -48,7 +48,7 @@ _STRATEGIES = (StrategyId.SEMANTIC_LATENT, StrategyId.I_FRAME_INTERPOLATION)
 class SymbolCrop:
     """Symbols [C, 16, 16] int16 of a frame at a quality, and of the frame of its kind before.
 
-    `previous` is zero where there is no such frame; of a frame that is continued by motion it is
+    `previous` is zero where there is no such frame; of a frame that is predicted by motion it is
     what its prior sees instead.
     """
 

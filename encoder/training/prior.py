@@ -26,6 +26,7 @@ from ...runtime.prior import Prior
 from ...runtime.prior_coding import HEADER_BITS, prior_bits
 from ...runtime.prior_part import groups_needed
 from ...runtime.prior_shape import Previous
+from ...runtime.symbols import CHANNELS
 from ..script import run_script
 from ..strategies.latent_body import FrameSymbols, latent_body
 from ..strategies.latent_order import PlannedFrame
@@ -117,7 +118,7 @@ def measure(net: PriorNet, prior: Prior, kind: FrameKind, held: SymbolPack) -> M
     measured = Measured(
         sum(_integer_bits(prior, held)),
         sum(_estimated_bits(net, prior, held)),
-        None if kind is FrameKind.C or prior.whole else sum(_scale_bits(kind, held)),
+        sum(_scale_bits(kind, held)) if _has_scales(kind, prior) else None,
     )
     if abs(measured.estimated - measured.integer) > _MOST_DIFFERENCE * measured.integer:
         raise ModelError(
@@ -153,6 +154,11 @@ def _estimated_bits(net: PriorNet, prior: Prior, held: SymbolPack) -> Iterator[f
         with torch.inference_mode():
             seen = previous if net.shape.previous else None
             yield HEADER_BITS + float(net.bits(symbols, quality, seen, groups=groups))
+
+
+def _has_scales(kind: FrameKind, prior: Prior) -> bool:
+    """Whether such symbols could be coded with explicit scales."""
+    return kind is not FrameKind.C and not prior.whole and prior.channels == CHANNELS
 
 
 def _scale_bits(kind: FrameKind, held: SymbolPack) -> Iterator[float]:

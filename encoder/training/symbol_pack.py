@@ -23,7 +23,7 @@ class SymbolPack:
     """`symbols` and `previous` [N, C, h, w] int16, `quality` [N] uint8 in 0 to 63.
 
     `previous` are those of the frame of the same kind before, zeros where there is none; of frames
-    that are continued by motion, what their prior sees instead.
+    that are predicted by motion, what their prior sees instead.
     """
 
     symbols: NDArray[np.int16]

@@ -6,13 +6,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from edgecodec.encoder.moved_coding import moved_frame
+from edgecodec.encoder.between_coding import between_frame
+from edgecodec.encoder.moved_coding import Moved, moved_frame
+from edgecodec.encoder.reference import Reference
 from edgecodec.encoder.strategies.latent_body import FrameSymbols, latent_body
 from edgecodec.encoder.strategies.latent_order import (
-    continued_order,
     interpolated_order,
+    moved_order,
     predicted_order,
 )
+from edgecodec.runtime.between_frames import Between, decode_between
 from edgecodec.runtime.chunks import StrategyId
 from edgecodec.runtime.moved_frames import Shown, decode_moved
 from edgecodec.runtime.payloads import NO_PRIORS, FrameKind, LatentBody, pack_body, parse_body
@@ -132,51 +135,69 @@ MOVED_CHANNELS = 12
 TABLES = cosine_tables(MOVED_CHANNELS)
 MOVING = {
     I: prior_of(MOVED_CHANNELS, whole=True, seed=4),
+    B: prior_of(MOVED_CHANNELS, previous=True, seed=6),
     C: prior_of(MOVED_CHANNELS, previous=True, seed=5),
 }
+QUALITIES = (40, 32, 30, 28)
 
 
-def moving_scene() -> tuple[Shown, list[FrameSymbols]]:
-    """What is shown of an I-frame, and what is sent of it and of two that move on."""
+def moving_scene(reach: int = 1) -> tuple[Shown, list[FrameSymbols]]:
+    """What is shown of an I-frame, and what is sent of it and of three that move on."""
     wide = texture(64, 128)
-    views = [np.ascontiguousarray(wide[:, at : at + 96]) for at in (0, 4, 8)]
-    shown = first = first_frame(views[0], TABLES, 40)
-    symbols = np.rint(wanted_of(views[0], TABLES, 40)).astype(np.int16)
-    order = continued_order(3)
-    sent = [FrameSymbols(order[0], 40, symbols)]
-    for frame, quality, luma in zip(order[1:], (32, 30), views[1:], strict=True):
-        moved = moved_frame(
-            wanted_of(luma, TABLES, quality),
-            luma,
-            shown,
-            quality,
-            MOVING[C],
-            TABLES,
-            price_of_vectors=50.0,
-        )
+    views = [np.ascontiguousarray(wide[:, at : at + 96]) for at in (0, 4, 8, 12)]
+    first, *order = moved_order(len(views), None, reach)
+    shown = first_frame(views[0], TABLES, QUALITIES[0])
+    seen = {0: Reference(shown, TABLES)}
+    symbols = np.rint(wanted_of(views[0], TABLES, QUALITIES[0])).astype(np.int16)
+    sent = [FrameSymbols(first, QUALITIES[0], symbols)]
+    for frame, quality in zip(order, QUALITIES[1:], strict=True):
+        luma = views[frame.position]
+        wanted, how = wanted_of(luma, TABLES, quality), {"price_of_vectors": 50.0}
+        away = [abs(frame.position - each) for each in frame.references]
+        others = [seen[each] for each in frame.references]
+        moved: Moved
+        if frame.kind is B:
+            pair, apart = (others[0], others[1]), (away[0], away[1])
+            moved = between_frame(wanted, luma, pair, apart, quality, MOVING[B], TABLES, **how)
+        else:
+            moved = moved_frame(
+                wanted, luma, others[0], quality, MOVING[C], TABLES, span=away[0], **how
+            )
+        seen[frame.position] = Reference(moved.shown, TABLES)
         sent.append(FrameSymbols(frame, quality, moved.symbols, moved))
-        shown = moved.shown
-    return first, sent
+    return shown, sent
 
 
-def test_players_read_frames_that_move() -> None:
-    shown, frames = moving_scene()
+@pytest.mark.parametrize("reach", [1, 2, 3])
+def test_players_read_frames_that_move(reach: int) -> None:
+    first_shown, frames = moving_scene(reach)
     body = latent_body(frames, MODELS, MOVING, TABLES)
     assert body.motion == TABLES.motion_id
-    assert body.priors == (MOVING[I].prior_id, None, None, MOVING[C].prior_id)
+    between = None if reach == 1 else MOVING[B].prior_id
+    assert body.priors == (MOVING[I].prior_id, None, between, MOVING[C].prior_id)
     assert not any(map(any, body.difference_tables))
-    parsed = parse_body(StrategyId.SEMANTIC_LATENT, pack_body(body), 3)
+    parsed = parse_body(StrategyId.SEMANTIC_LATENT, pack_body(body), len(frames))
     assert parsed == body
     first, *others = body.packets
-    read = decode_with_prior(first.data, (4, 6), 40, MOVING[I], None)
+    read = decode_with_prior(first.data, (4, 6), QUALITIES[0], MOVING[I], None)
     assert np.array_equal(read, frames[0].symbols)
+    shown = {0: first_shown}
     for packet, each in zip(others, frames[1:], strict=True):
-        assert packet.quality == each.quality
-        shown = decode_moved(packet.data, shown, packet.quality, MOVING[C], TABLES)
+        assert (packet.kind, packet.quality) == (each.frame.kind, each.quality)
+        assert packet.references == each.frame.references
+        before, *after = packet.references
+        how = packet.quality, MOVING[packet.kind], TABLES
+        if packet.kind is B:
+            away = packet.position - before, after[0] - packet.position
+            pair = Between(shown[before], shown[after[0]], *away)
+            made = decode_between(packet.data, pair, *how)
+        else:
+            made = decode_moved(packet.data, shown[before], *how, span=packet.position - before)
+        shown[packet.position] = made
         assert each.moved is not None
-        assert shown.vectors.any()
-        assert np.array_equal(shown.vectors, each.moved.shown.vectors)
-        assert np.array_equal(shown.levels, each.moved.shown.levels)
+        assert made.vectors.any()
+        assert np.array_equal(made.vectors, each.moved.shown.vectors)
+        assert np.array_equal(made.levels, each.moved.shown.levels)
 
 
 def test_a_body_names_no_tables_where_no_frame_has_moved() -> None:
@@ -186,5 +207,6 @@ def test_a_body_names_no_tables_where_no_frame_has_moved() -> None:
     priors = {I: MOVING[I], C: prior_of(MOVED_CHANNELS, whole=True, gated=True)}
     assert latent_body(continued, MODELS, priors, TABLES).motion is None
     assert latent_body(scene(predicted_order(3)), MODELS, ALL, TABLES).motion is None
+    assert latent_body(scene(interpolated_order(9)), MODELS, ALL, TABLES).motion is None
     # One is enough.
     assert latent_body(frames, MODELS, MOVING, TABLES).motion is not None

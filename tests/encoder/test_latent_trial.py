@@ -18,7 +18,10 @@ from edgecodec.encoder.strategies import latent as latent_module
 from edgecodec.encoder.strategies.latent import LatentCoder, code_scene
 from edgecodec.encoder.strategies.latent_order import (
     PlannedFrame,
+    continued_order,
     interpolated_order,
+    known_frames,
+    moved_order,
     predicted_order,
 )
 from edgecodec.encoder.strategies.latent_trial import FINEST_QUALITY
@@ -81,6 +84,86 @@ def test_interpolated_frames_lie_between_their_references(count: int, interval: 
             assert not any(past < position < future for position in intra)
     # A hierarchy: few frames feed many.
     assert max(depth.values()) <= math.ceil(math.log2(interval))
+    assert {frame.position: frame.depth for frame in order} == depth
+    assert not any(frame.moves for frame in order)
+
+
+counts, reaches = st.integers(1, 70), st.integers(1, 16)
+intervals = st.none() | st.integers(1, 40)
+
+
+@settings(deadline=None, max_examples=300)
+@given(counts, intervals, reaches)
+def test_frames_that_move_reach_back_or_lie_between_two(
+    count: int, interval: int | None, reach: int
+) -> None:
+    order = moved_order(count, interval, reach)
+    check_order(order, count)
+    starts = list(range(0, count, interval or count))
+    assert sorted(each.position for each in order if each.kind is FrameKind.I) == starts
+    # Every so many frames, and right before the scene ends, one that others may lie between.
+    ends = [*starts[1:], count - 1]
+    apart = {at for start, end in zip(starts, ends, strict=True) for at in range(start, end, reach)}
+    apart |= {*starts, count - 1}
+    assert {each.position for each in order if each.kind is not FrameKind.B} == apart
+    depth: dict[int, int] = {}
+    for frame in order:
+        assert frame.kind is not FrameKind.P
+        assert frame.moves == (frame.kind is not FrameKind.I)
+        # The player draws each from its own latents.
+        assert not frame.drawn_from
+        depth[frame.position] = 0
+        if frame.kind is FrameKind.C:
+            (before,) = frame.references
+            assert before == max(at for at in apart if at < frame.position)
+        if frame.kind is FrameKind.B:
+            past, future = frame.references
+            assert past < frame.position < future
+            assert future - past <= reach
+            # The nearer half of the frames between two belongs to each.
+            assert abs((frame.position - past) - (future - frame.position)) <= 1
+            depth[frame.position] = 1 + max(depth[past], depth[future])
+            # Nothing lies between frames across an I-frame.
+            assert not any(past < start < future for start in starts)
+        # From an I-frame on nothing before it is needed.
+        start = max(each for each in starts if each <= frame.position)
+        assert all(reference >= start for reference in frame.references)
+    assert {frame.position: frame.depth for frame in order} == depth
+    assert max(depth.values()) <= math.ceil(math.log2(reach))
+
+
+@relaxed
+@given(counts, intervals)
+def test_frames_that_reach_back_by_one_continue_the_one_before(
+    count: int, interval: int | None
+) -> None:
+    plain = continued_order(count, interval)
+    for order in (moved_order(count, interval), moved_order(count, interval, 1)):
+        for moved, continued in zip(order, plain, strict=True):
+            assert replace(moved, moves=False) == continued
+
+
+def test_frames_that_move_in_the_order_of_their_decoding() -> None:
+    found = [
+        (each.kind.name, each.position, each.references, each.depth)
+        for each in moved_order(11, 9, 4)
+    ]
+    assert found == [
+        ("I", 0, (), 0),
+        ("C", 4, (0,), 0),
+        ("B", 2, (0, 4), 1),
+        ("B", 1, (0, 2), 2),
+        ("B", 3, (2, 4), 2),
+        ("C", 8, (4,), 0),
+        ("B", 6, (4, 8), 1),
+        ("B", 5, (4, 6), 2),
+        ("B", 7, (6, 8), 2),
+        ("I", 9, (), 0),
+        ("C", 10, (9,), 0),
+    ]
+    # The last before an I-frame continues the one at its side, or lies before the I-frame itself.
+    assert [each.position for each in moved_order(8, 6, 4)] == [0, 4, 2, 1, 3, 6, 5, 7]
+    assert known_frames(moved_order(6, None, 4)) == [None, 0, None, 2, 1, 4]
 
 
 @pytest.fixture(scope="module")
@@ -131,8 +214,8 @@ def test_the_bodies_follow_the_order_and_b_frames_are_coarser(
         (made,) = trial_of(strategy).encode(scene, 20, resources)
         body = parse_body(strategy, made.read_body(), 6)
         assert isinstance(body, LatentBody)
-        placed = [PlannedFrame(p.kind, p.position, p.references) for p in body.packets]
-        assert placed == order
+        placed = [(p.kind, p.position, p.references) for p in body.packets]
+        assert placed == [(each.kind, each.position, each.references) for each in order]
         for packet in body.packets:
             expected = FINEST_QUALITY - 20
             assert packet.quality == expected - (8 if packet.kind is FrameKind.B else 0)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from edgecodec.encoder.motion_search import find_vectors
 from edgecodec.encoder.moved_coding import PRICE_OF_A_BIT, MovedFrame, moved_frame
+from edgecodec.encoder.reference import Reference
 from edgecodec.encoder.symbol_choice import choose_symbols
 from edgecodec.runtime.frame_levels import LARGEST_BRIGHTNESS, LARGEST_LEVEL
 from edgecodec.runtime.frames import Plane
@@ -41,9 +42,19 @@ def view(down: int = 0, across: int = 0) -> Plane:
     return np.ascontiguousarray(WIDE[rows, columns])
 
 
-def moved(luma: Plane, before: Shown, quality: int, price: float = PRICE) -> MovedFrame:
-    wanted = wanted_of(luma, TABLES, quality)
-    return moved_frame(wanted, luma, before, quality, PRIOR, TABLES, price_of_vectors=price)
+def moved(
+    luma: Plane, before: Shown, quality: int, price: float = PRICE, span: int = 1
+) -> MovedFrame:
+    return moved_frame(
+        wanted_of(luma, TABLES, quality),
+        luma,
+        Reference(before, TABLES),
+        quality,
+        PRIOR,
+        TABLES,
+        price_of_vectors=price,
+        span=span,
+    )
 
 
 def inner(vectors: NDArray[np.int16]) -> NDArray[np.int16]:
@@ -59,9 +70,12 @@ def assert_mostly_none(off: NDArray[np.integer[Any]]) -> None:
 
 
 def assert_decoded(frame: MovedFrame, before: Shown, quality: int) -> None:
-    decoded = decode_moved(frame.packet(quality, PRIOR), before, quality, PRIOR, TABLES)
+    packet, span = frame.packet(quality, PRIOR), frame.shown.span
+    decoded = decode_moved(packet, before, quality, PRIOR, TABLES, span=span)
     np.testing.assert_array_equal(decoded.levels, frame.shown.levels)
     np.testing.assert_array_equal(decoded.vectors, frame.shown.vectors)
+    # What has not moved has not moved in any time.
+    assert decoded.span == span or not decoded.vectors.any()
 
 
 @pytest.mark.parametrize("quality", QUALITIES)
@@ -70,6 +84,17 @@ def test_a_player_decodes_what_is_shown_frame_by_frame(quality: int) -> None:
     for number in range(1, 6):
         frame = moved(view(number, 3 * number), shown, quality)
         assert frame.shown.vectors.any()
+        assert_decoded(frame, shown, quality)
+        shown = frame.shown
+
+
+@pytest.mark.parametrize("quality", QUALITIES)
+def test_frames_that_reach_further_back_say_how_far(quality: int) -> None:
+    shown = first_frame(view(), TABLES, quality)
+    for number, span in ((4, 4), (5, 1), (8, 3)):
+        frame = moved(view(0, 2 * number), shown, quality, span=span)
+        assert frame.shown.span == span
+        assert tuple(np.median(inner(frame.shown.vectors), axis=(1, 2))) == (0, 4 * span)
         assert_decoded(frame, shown, quality)
         shown = frame.shown
 
@@ -144,7 +169,8 @@ def test_what_is_still_has_no_vectors_and_no_bytes(quality: int) -> None:
     if quality >= 40:
         sources.append((view(), wanted_of(view(), TABLES, quality)))
     for luma, wanted in sources:
-        frame = moved_frame(wanted, luma, shown, quality, PRIOR, TABLES, price_of_vectors=PRICE)
+        reference = Reference(shown, TABLES)
+        frame = moved_frame(wanted, luma, reference, quality, PRIOR, TABLES, price_of_vectors=PRICE)
         assert not frame.shown.vectors.any()
         assert not frame.symbols.any()
         assert frame.packet(quality, PRIOR) == b""
@@ -192,8 +218,7 @@ def test_where_each_cell_is_found_best_is_not_what_is_sent(quality: int) -> None
     """In a picture that has nothing to do with the one before, vectors gain little: those that
     cost most are left."""
     shown = first_frame(view(), TABLES, quality)
-    picture = drawn(shown.levels, TABLES)
-    grey = (picture.luma / 2 + 128).astype(np.float32)
+    grey = Reference(shown, TABLES).luma
     sizes = np.zeros(2)
     for seed in range(50, 54):
         luma = texture(HEIGHT, WIDTH, seed)
@@ -214,15 +239,27 @@ def test_moving_leaves_less_to_be_sent() -> None:
         assert errors[0] < 0.3 * errors[1]
 
 
+def test_what_motion_is_looked_for_in_is_what_players_see_of_a_frame() -> None:
+    shown = first_frame(view(), TABLES, 40)
+    reference, picture = Reference(shown, TABLES), drawn(shown.levels, TABLES)
+    np.testing.assert_array_equal(reference.picture.luma, picture.luma)
+    np.testing.assert_array_equal(reference.picture.chroma, picture.chroma)
+    np.testing.assert_array_equal(reference.luma, picture.luma / 2 + 128)
+    assert reference.luma.dtype == np.float32
+    assert np.abs(reference.luma - view()).mean() < 2
+
+
 def test_the_same_frame_is_made_again_and_nothing_given_is_changed() -> None:
     shown = first_frame(view(), TABLES, 40)
     luma, wanted = view(0, 3), wanted_of(view(0, 3), TABLES, 40)
-    given = (wanted, luma, shown.levels, shown.vectors)
+    reference = Reference(shown, TABLES)
+    given = (wanted, luma, shown.levels, shown.vectors, reference.picture.luma, reference.luma)
     kept = [each.copy() for each in given]
-    first, second = (
-        moved_frame(wanted, luma, shown, 40, PRIOR, TABLES, price_of_vectors=PRICE)
-        for _ in range(2)
+    # What a reference has looked up for one frame is right for the next.
+    first, second, third = (
+        moved_frame(wanted, luma, each, 40, PRIOR, TABLES, price_of_vectors=PRICE)
+        for each in (reference, reference, Reference(shown, TABLES))
     )
-    assert first.packet(40, PRIOR) == second.packet(40, PRIOR)
+    assert first.packet(40, PRIOR) == second.packet(40, PRIOR) == third.packet(40, PRIOR)
     for each, before in zip(given, kept, strict=True):
         np.testing.assert_array_equal(each, before)

@@ -178,7 +178,10 @@ def test_what_is_installed_fits_together(resources: Resources) -> None:
     assert tables is not None
     assert tables is packaged_motion()["edge"]
     assert suits_motion(priors[FrameKind.C], tables)
+    assert suits_motion(priors[FrameKind.B], tables)
     assert priors[FrameKind.I].channels == tables.channels
     assert LatentCoder("edge", "cpu", resources.networks).motion is tables
+    assert LatentCoder("edge", "cpu", resources.networks).has_between
+    assert not LatentCoder("nano", "cpu", resources.networks).has_between
     # Those who bring priors bring tables as well.
     assert LatentCoder("edge", "cpu", resources.networks, priors=priors).motion is None

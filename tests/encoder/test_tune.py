@@ -93,6 +93,7 @@ def test_the_same_priors_but_for_i_frames() -> None:
     assert plain.keys() == other.keys()
     assert other[FrameKind.I].prior_id == packaged_priors()["edge-s"].prior_id
     assert plain[FrameKind.C] is other[FrameKind.C]
+    assert plain[FrameKind.B] is other[FrameKind.B]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from edgecodec.encoder.vector_choice import CostOf, best_vectors
-from edgecodec.runtime.vectors import MAX_VECTOR, Vectors, vector_bits
+from edgecodec.runtime.scale_tables import load_scale_tables
+from edgecodec.runtime.vectors import (
+    BETWEEN_TABLES,
+    CONTINUED_TABLES,
+    MAX_VECTOR,
+    ContextTables,
+    Vectors,
+    vector_bits,
+    vector_runs,
+)
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -29,10 +38,17 @@ def by_chance(seed: int) -> CostOf:
     return cost
 
 
-def total(vectors: Vectors, before: Vectors, cost_of: CostOf) -> float:
+def bits_of(vectors: Vectors, before: Vectors, tables: ContextTables) -> float:
+    """What vectors take as they are sent, under the tables of their frame's kind."""
+    bits = load_scale_tables().bits
+    runs = vector_runs(vectors, before, tables)
+    return sum(float(bits[table, np.abs(numbers)].sum(dtype=np.float64)) for table, numbers in runs)
+
+
+def total(vectors: Vectors, before: Vectors, cost_of: CostOf, tables: ContextTables) -> float:
     flat = vectors.reshape(2, -1).T
     left = float(cost_of(np.arange(len(flat)), flat).sum(dtype=np.float64))
-    return left + PRICE * vector_bits(vectors, before)
+    return left + PRICE * bits_of(vectors, before, tables)
 
 
 def random_field(random: np.random.Generator, shape: tuple[int, int]) -> Vectors:
@@ -50,19 +66,56 @@ def random_field(random: np.random.Generator, shape: tuple[int, int]) -> Vectors
     seed=st.integers(0, 1 << 30),
     rows=st.integers(1, 20),
     columns=st.integers(1, 37),
+    tables=st.sampled_from((CONTINUED_TABLES, BETWEEN_TABLES)),
 )
-def test_they_never_cost_more(seed: int, rows: int, columns: int) -> None:
+def test_they_never_cost_more(seed: int, rows: int, columns: int, tables: ContextTables) -> None:
     """Bits are those that the frame takes as it is sent, wherever its sides are."""
     random = np.random.default_rng(seed)
     start, before, offered = (random_field(random, (rows, columns)) for _ in range(3))
     # A field of zeros is free, which no cell can foresee.
     assume(start.any())
     cost_of = by_chance(seed)
-    found = best_vectors(start, (offered,), before, cost_of, PRICE)
+    found = best_vectors(start, (offered,), before, cost_of, PRICE, tables)
     assert found.shape == start.shape
     assert found.dtype == np.int16
     assert np.abs(found).max() <= MAX_VECTOR
-    assert total(found, before, cost_of) <= total(start, before, cost_of) + 1e-3
+    costs = [total(each, before, cost_of, tables) for each in (found, start)]
+    assert costs[0] <= costs[1] + 1e-3
+
+
+def test_vectors_are_those_of_a_frame_that_continues_another_where_nobody_says() -> None:
+    random = np.random.default_rng(3)
+    start, before, offered = (random_field(random, (12, 20)) for _ in range(3))
+    plain, continued, between = (
+        best_vectors(start, (offered,), before, by_chance(3), PRICE, *tables)
+        for tables in ((), (CONTINUED_TABLES,), (BETWEEN_TABLES,))
+    )
+    np.testing.assert_array_equal(plain, continued)
+    assert bits_of(plain, before, CONTINUED_TABLES) == pytest.approx(vector_bits(plain, before))
+    # Each is best under its own tables.
+    costs = {
+        (number, kind): total(field, before, by_chance(3), tables)
+        for number, tables in enumerate((CONTINUED_TABLES, BETWEEN_TABLES))
+        for kind, field in enumerate((continued, between))
+    }
+    assert costs[0, 0] < costs[0, 1]
+    assert costs[1, 1] < costs[1, 0]
+
+
+@pytest.mark.parametrize("tables", [CONTINUED_TABLES, BETWEEN_TABLES], ids=["C", "B"])
+def test_each_of_several_offers_may_be_taken(tables: ContextTables) -> None:
+    """What is seen in one of two frames only is found in that one."""
+    wanted = np.full((2, 12, 20), 8, np.int16)
+    wanted[:, :, 10:] = -37
+    one, other = (np.where(wanted == each, wanted, 90).astype(np.int16) for each in (8, -37))
+
+    def cost(cells: NDArray[np.intp], vectors: Vectors) -> NDArray[np.float32]:
+        off = (vectors != wanted.reshape(2, -1).T[cells]).any(axis=1)
+        return np.where(off, 200, 0).astype(np.float32)
+
+    still = np.zeros_like(wanted)
+    found = best_vectors(still, (one, other), still, cost, PRICE, tables)
+    np.testing.assert_array_equal(found, wanted)
 
 
 def test_a_cell_moves_as_those_around_it_where_that_is_as_good() -> None:
