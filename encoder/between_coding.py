@@ -65,19 +65,20 @@ def between_frame(
     tables: MotionTables,
     *,
     price_of_vectors: float,
+    price: float = PRICE_OF_A_BIT,
     weights: Weights | None = None,
 ) -> BetweenFrame:
     """A frame whose latents are `wanted` [C, h, w], in quantiser's steps, between two
     `references`, from the first of which it is `away` frames, and from it the second.
 
     `luma` [16 h, 16 w] is its own; `price_of_vectors` is that of a bit in squared grey levels,
-    `weights` as of `choose_symbols`.
+    `price` in squared quantiser's steps, `weights` as of `choose_symbols`.
     """
     past, future = references
     between = Between(past.shown, future.shown, *away)
     step = np.float32(STEPS_Q16[quality] / (1 << 16))
-    source, price = luma.astype(np.float32), SEARCH_SHARE * price_of_vectors
-    found, after = (find_vectors(each.luma, source, price) for each in references)
+    source, search = luma.astype(np.float32), SEARCH_SHARE * price_of_vectors
+    found, after = (find_vectors(each.luma, source, search) for each in references)
     turned = _turned(after, *away)
     middle = ((found.astype(np.int32) + turned) >> 1).astype(np.int16)
     offered = found, turned, middle
@@ -98,22 +99,22 @@ def between_frame(
 
     def chosen(start: Vectors, sides: Sides, cost_of: LevelCosts) -> tuple[Vectors, Sides]:
         """Vectors, and then sides, that cost least where others have `sides`."""
-        spent = np.float32(PRICE_OF_A_BIT) * _side_bits(sides)
+        spent = np.float32(price) * _side_bits(sides)
 
         def least(cells: Indices, vectors: Vectors) -> Costs:
             cost: Costs = (side_costs(cells, vectors, cost_of) + spent[:, cells]).min(axis=0)
             return cost
 
-        vectors = best_vectors(start, offered, before, least, PRICE_OF_A_BIT, BETWEEN_TABLES)
+        vectors = best_vectors(start, offered, before, least, price, BETWEEN_TABLES)
         flat = np.ascontiguousarray(vectors.reshape(2, -1).T)
         costs = side_costs(np.arange(len(flat)), flat, cost_of)
-        return vectors, _best_sides(costs, sides)
+        return vectors, _best_sides(costs, sides, price)
 
     def sent(vectors: Vectors, sides: Sides) -> BetweenFrame:
         seen_by = sighted(between, vectors, tables, (past.picture, future.picture))
         expected, known = seen_by.expected(sides), seen_by.seen(sides, quality)
         left = (wanted - expected / step).astype(np.float32)
-        symbols = choose_symbols(left, quality, prior, known, price=PRICE_OF_A_BIT, weights=weights)
+        symbols = choose_symbols(left, quality, prior, known, price=price, weights=weights)
         shown = Shown(left_added(expected, symbols, quality), vectors, away[0])
         return BetweenFrame(sides, symbols, known, shown, before)
 
@@ -121,9 +122,7 @@ def between_frame(
     vectors, sides = chosen(found, np.zeros(between.shape, np.uint8), rough)
     frame = sent(vectors, sides)
     # Now it is known under which tables what is left is coded.
-    exact = symbol_costs(
-        frame.symbols, quality, prior, frame.known, price=PRICE_OF_A_BIT, weights=weights
-    )
+    exact = symbol_costs(frame.symbols, quality, prior, frame.known, price=price, weights=weights)
     return sent(*chosen(vectors, sides, exact))
 
 
@@ -149,11 +148,12 @@ def _bits_in(contexts: Indices) -> Costs:
     return bits
 
 
-def _best_sides(costs: Costs, sides: Sides) -> Sides:
-    """Sides [h, w] of what they leave [3, h * w], and their bits, cell by cell from `sides` on."""
+def _best_sides(costs: Costs, sides: Sides, price: float) -> Sides:
+    """Sides [h, w] of what they leave [3, h * w], and their bits at a `price`, cell by cell from
+    `sides` on."""
     flat = sides.ravel().copy()
     for _ in range(_ROUNDS):
         for step in coding_steps(*sides.shape):
-            spent = np.float32(PRICE_OF_A_BIT) * _bits_in(side_contexts(step, flat))
+            spent = np.float32(price) * _bits_in(side_contexts(step, flat))
             flat[step.cells] = (costs[:, step.cells] + spent).argmin(axis=0)
     return flat.reshape(sides.shape)

@@ -83,6 +83,7 @@ def moved_frame(
     tables: MotionTables,
     *,
     price_of_vectors: float,
+    price: float = PRICE_OF_A_BIT,
     weights: Weights | None = None,
     span: int = 1,
 ) -> MovedFrame:
@@ -90,7 +91,7 @@ def moved_frame(
     `reference`.
 
     `luma` [16 h, 16 w] is its own; `price_of_vectors` is that of a bit in squared grey levels,
-    `weights` as of `choose_symbols`.
+    `price` in squared quantiser's steps, `weights` as of `choose_symbols`.
     """
     before = reference.shown
     step = np.float32(STEPS_Q16[quality] / (1 << 16))
@@ -111,18 +112,16 @@ def moved_frame(
         expected = expected_levels(before.levels, vectors, tables, reference.picture)
         seen = seen_before(expected, vectors, quality)
         left = (wanted - expected / step).astype(np.float32)
-        symbols = choose_symbols(left, quality, prior, seen, price=PRICE_OF_A_BIT, weights=weights)
+        symbols = choose_symbols(left, quality, prior, seen, price=price, weights=weights)
         shown = Shown(left_added(expected, symbols, quality), vectors, span)
         return MovedFrame(expected, symbols, shown, before.vectors), seen
 
     # Where each cell is found best is not what costs least: to move as its neighbours do, as it
     # did before, or not at all, saves bits.
     rough = cost_by(rough_costs(counts.ravel()))
-    first = best_vectors(found, (found,), before.vectors, rough, PRICE_OF_A_BIT)
+    first = best_vectors(found, (found,), before.vectors, rough, price)
     frame, seen = moved_by(first)
     # Now it is known under which tables what is left is coded.
-    exact = cost_by(
-        symbol_costs(frame.symbols, quality, prior, seen, price=PRICE_OF_A_BIT, weights=weights)
-    )
-    vectors = best_vectors(first, (found,), before.vectors, exact, PRICE_OF_A_BIT)
+    exact = cost_by(symbol_costs(frame.symbols, quality, prior, seen, price=price, weights=weights))
+    vectors = best_vectors(first, (found,), before.vectors, exact, price)
     return moved_by(vectors)[0]

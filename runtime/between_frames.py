@@ -46,7 +46,8 @@ class Between:
         return _stretched(moved.vectors, self.ahead, moved.span)
 
     def mirrored(self, vectors: Vectors) -> Vectors:
-        """Where vectors [..., ] that point to the frame before point to in the one after."""
+        """Where vectors [2, h, w] or [n, 2] that point to the frame before point to in the one
+        after."""
         return _stretched(vectors, -self.behind, self.ahead)
 
 

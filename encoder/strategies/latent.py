@@ -16,7 +16,7 @@ from ...runtime.chunks import StrategyId
 from ...runtime.errors import ModelError
 from ...runtime.frame_levels import latent_of, levels_of
 from ...runtime.frames import PictureFormat, Planes
-from ...runtime.latents import step_size
+from ...runtime.latents import STEPS_Q16, step_size
 from ...runtime.models import packaged_models, read_models
 from ...runtime.motion_tables import MotionTables
 from ...runtime.moved_frames import Shown
@@ -32,7 +32,7 @@ from ..latent_rate import coding_of
 from ..latent_refinement import refined
 from ..latent_symbols import device_latent, finest_quality
 from ..masking import error_weights
-from ..moved_coding import Moved, moved_frame
+from ..moved_coding import PRICE_OF_A_BIT, Moved, moved_frame
 from ..priors import Priors, held_prior, tier_motion, tier_priors
 from ..quality import psnr
 from ..reference import Reference
@@ -61,6 +61,8 @@ _B_QUALITY_OFFSET = 8
 _MOVED_QUALITY_OFFSET = 8
 # Where B-frames lie between those that continue another: of these, and of B-frames by their depth.
 _REACHING_QUALITY_OFFSETS = (4, 10, 15, 19)
+# From a quality's step to that of the next coarser one.
+_STEP_RATIO = 16 ** (1 / (len(STEPS_Q16) - 1))
 REACH = 8
 """How many frames lie from a frame that others are between to the next, where nobody says."""
 
@@ -192,7 +194,12 @@ class LatentCoder:
         quality: int,
     ) -> CodedFrame:
         """A packed source frame [1, 96, H/8, W/8] that continues a reference by motion, or lies
-        between two, as many frames `away` from each."""
+        between two, as many frames `away` from each.
+
+        There are no qualities below 0; bits are dearer there instead.
+        """
+        bit = PRICE_OF_A_BIT * max(1.0, _STEP_RATIO ** (-2 * quality))
+        quality = max(0, quality)
         assert self.motion is not None
         wanted = self._levels(packed, FrameKind.C, (), quality)[0].cpu().numpy()
         luma, weights = _luma(packed), self._weights(packed)
@@ -207,6 +214,7 @@ class LatentCoder:
                 self.priors[FrameKind.C],
                 self.motion,
                 price_of_vectors=price,
+                price=bit,
                 weights=weights,
                 span=away[0],
             )
@@ -220,6 +228,7 @@ class LatentCoder:
                 self.priors[FrameKind.B],
                 self.motion,
                 price_of_vectors=price,
+                price=bit,
                 weights=weights,
             )
         latent = latent_of(moved.shown.levels, quality)
@@ -369,12 +378,13 @@ def coded_frames(
     last_look = {ref: step for step, frame in enumerate(order) for ref in frame.references}
     seen: dict[int, Reference] = {}
     for step, (frame, known) in enumerate(zip(order, known_frames(order), strict=True)):
-        used = max(0, quality - _offset(frame, reaches=reaches))
+        asked = quality - _offset(frame, reaches=reaches)
+        used = max(0, asked)
         packed = pack(scene.frames[frame.position], _BLOCK, _MULTIPLE)
         if frame.moves:
             away = [abs(frame.position - reference) for reference in frame.references]
             others = [seen[reference] for reference in frame.references]
-            coded = coder.code_moved(packed, scene.format, others, away, used)
+            coded = coder.code_moved(packed, scene.format, others, away, asked)
         else:
             references = [features[reference] for reference in frame.drawn_from]
             previous = symbols.get(known)
