@@ -10,6 +10,7 @@ from edgecodec.encoder.between_coding import BetweenFrame
 from edgecodec.encoder.moved_coding import MovedFrame
 from edgecodec.encoder.priors import Priors
 from edgecodec.encoder.quality import psnr
+from edgecodec.encoder.reference import Reference
 from edgecodec.encoder.resources import Resources
 from edgecodec.encoder.scene import Scene
 from edgecodec.encoder.strategies import latent as latent_module
@@ -488,3 +489,25 @@ def test_a_player_without_the_tables_says_so(synthetic: LatentCoder, resources: 
 def test_the_same_scene_gives_the_same_bytes(edge: LatentCoder) -> None:
     one, other = (code_scene(edge, SEMANTIC, panning(count=3), 33) for _ in range(2))
     assert one == other
+
+
+@pytest.mark.parametrize("away", [(1,), (1, 1)], ids=["continued", "between"])
+def test_below_the_coarsest_quality_bits_are_dearer(
+    edge: LatentCoder, away: tuple[int, ...]
+) -> None:
+    views = [pack(panned(PICTURE.height, PICTURE.width, 0, seed=at), 8, 16) for at in range(3)]
+    assert edge.motion is not None
+    references = [
+        Reference(
+            Shown.still(levels_of(edge.code(packed, PICTURE, FrameKind.I, (), 30).latent)),
+            edge.motion,
+        )
+        for packed in (views[0], views[2])[: len(away)]
+    ]
+    prior = edge.priors[FrameKind.C if len(away) == 1 else FrameKind.B]
+    sizes = []
+    for quality in (0, -10, -20):
+        moved = edge.code_moved(views[1], PICTURE, references, away, quality).moved
+        assert moved is not None
+        sizes.append(len(moved.packet(0, prior)))
+    assert sizes[0] > 1.15 * sizes[1] > 1.15 * sizes[2]

@@ -11,6 +11,7 @@ from edgecodec.profiles.frame import base_stage, sustained_interval
 from edgecodec.runtime.models import ModelEntry, packaged_models, read_models
 from edgecodec.runtime.prior import Prior
 
+from ..runtime.motion_samples import NANO_MOVED, cosine_tables, moving_priors
 from ..runtime.prior_samples import Design, nano_priors, prior_arrays
 
 HD = FrameSize(1920, 1080)
@@ -142,6 +143,32 @@ def test_the_last_of_many_groups_are_not_always_coded(
     assert made.high > 1.3 * 128 * cells / 10e3
     assert made.low < made.mid / 2 < made.high / 4
     assert f"{48 * cells:,} symbols of 3 of 4 groups" in made.basis
+
+
+def test_where_frames_lie_between_two_others_both_are_seen(
+    phone: DeviceProfile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their prior is of the same size: what is more is the motion of another frame."""
+    i, _, between, c = moving_priors()
+    _, _, generated, _ = nano_priors()
+    monkeypatch.setattr(
+        entropy, "packaged_motion", lambda: {"nano": cosine_tables(NANO_MOVED.channels)}
+    )
+    found = []
+    for b in (generated, between):
+        priors = {"nano-i": i, "nano-c": c, "nano-b": b}
+        monkeypatch.setattr(entropy, "packaged_priors", lambda priors=priors: priors)
+        found.append(entropy_interval(network("iframe_decoder"), HD, phone))
+    chain, hierarchy = found
+    assert chain is not None
+    assert hierarchy is not None
+    assert chain.low < hierarchy.low
+    assert 1.2 * chain.mid < hierarchy.mid < 2 * chain.mid
+    # Frames that a generator draws are not between two by motion.
+    monkeypatch.setattr(entropy, "packaged_motion", dict)
+    alone = entropy_interval(network("iframe_decoder"), HD, phone)
+    assert alone is not None
+    assert alone.mid < chain.mid
 
 
 def test_where_frames_are_continued_their_prior_counts(
