@@ -20,7 +20,7 @@ from ..runtime.motion_tables import MotionTables
 
 @dataclass(frozen=True, eq=False)
 class WholePicture(Picture):
-    """As `Picture`. What is interpolated is kept in 16 bits: 75 MB of a frame of 1080p."""
+    """As `Picture`. What is interpolated is kept in 16 bits: 71 MB of a frame of 1080p."""
 
     _planes: dict[tuple[int, tuple[int, int]], NDArray[np.int16]] = field(
         default_factory=dict, repr=False

@@ -67,8 +67,7 @@ def decode_motion(data: bytes, before: Vectors) -> tuple[Vectors, Sides]:
 
 def side_contexts(step: Step, sides: Sides) -> Indices:
     """How many neighbours of a step's cells are seen in one frame [n], by `sides` [h * w]."""
-    if step.is_root:
-        return np.zeros(len(step.cells), np.intp)
+    # The place after the last stands for neighbours that are not there, as all of a root's are.
     one = np.append(sides != BOTH, False)
     counts: Indices = np.count_nonzero(one[step.neighbours], axis=0)
     return counts
