@@ -67,9 +67,8 @@ def best_vectors(
     contexts.
     """
     shape = start.shape[1:]
-    field, was, *others = (
-        np.ascontiguousarray(each.reshape(2, -1).T) for each in (start, before, *offered)
-    )
+    # Copies: what is offered stays on offer when the field, which may begin as it, has changed.
+    field, was, *others = (each.reshape(2, -1).T.copy("C") for each in (start, before, *offered))
     turns, known = _turns(*shape), _Known(cost_of)
     for number in range(_ROUNDS):
         # For all turns at once: what a neighbour takes now may be tried in the next round.

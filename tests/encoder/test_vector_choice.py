@@ -154,6 +154,21 @@ def test_cells_come_nearer_step_by_step() -> None:
     np.testing.assert_array_equal(found, np.broadcast_to(wanted[:, None, None], found.shape))
 
 
+def test_what_it_begins_with_stays_as_it_is() -> None:
+    """Also as the search gives it, in whatever layout: it may be what is offered, and is offered to
+    the last round."""
+    random = np.random.default_rng(4)
+    field = random_field(random, (6, 7))
+    chosen = []
+    for start in (field.copy("C"), np.asfortranarray(field), field.transpose(1, 2, 0).copy()):
+        given = start if start.shape == field.shape else start.transpose(2, 0, 1)
+        chosen.append(best_vectors(given, (given,), 0 * field, by_chance(1), PRICE))
+        np.testing.assert_array_equal(given, field)
+    assert (chosen[0] != field).any()
+    for each in chosen[1:]:
+        np.testing.assert_array_equal(each, chosen[0])
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (1, 17), (16, 16)])
 def test_where_nothing_costs_nothing_moves(shape: tuple[int, int]) -> None:
     still = np.zeros((2, *shape), np.int16)
