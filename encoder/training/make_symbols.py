@@ -28,6 +28,8 @@ from ...runtime.chunks import StrategyId
 from ...runtime.errors import EdgecodecError
 from ...runtime.frames import ColorInfo, PictureFormat, Planes
 from ...runtime.payloads import FrameKind
+from ...runtime.prior import Prior
+from ...runtime.prior_part import groups_needed
 from ..latent_kinds import missing_networks
 from ..resources import Resources
 from ..scene import Scene
@@ -41,6 +43,10 @@ QUALITIES = 64
 _STRIDE = 16
 _WINDOW_CELLS = 24
 _FRAMES = 17
+# What may be left out is not known before there is a prior.
+_ALL_GROUPS = 255
+# Of a frame: those that continue another are few, one of eight, and say the most.
+_CROPS = {FrameKind.C: 3}
 _STRATEGIES = (StrategyId.SEMANTIC_LATENT, StrategyId.I_FRAME_INTERPOLATION)
 
 
@@ -49,19 +55,20 @@ class SymbolCrop:
     """Symbols [C, 16, 16] int16 of a frame at a quality, and of the frame of its kind before.
 
     `previous` is zero where there is no such frame; of a frame that is predicted by motion it is
-    what its prior sees instead.
+    what its prior sees instead. `groups` of the prior's are coded in the whole frame.
     """
 
     kind: FrameKind
     quality: int
     symbols: NDArray[np.int16]
     previous: NDArray[np.int16]
+    groups: int
 
 
 def crops(
     coder: LatentCoder, segment: Segment, random: np.random.Generator
 ) -> Iterator[SymbolCrop]:
-    """One crop of every frame of a segment, in both strategies; none of frames that are smaller."""
+    """Crops of every frame of a segment, in both strategies; none of frames that are smaller."""
     if min(segment.format.width, segment.format.height) < CELLS * _STRIDE:
         return
     scene = _window(segment, random)
@@ -77,10 +84,21 @@ def crops(
             previous = before.get(frame.kind, np.zeros_like(symbols))
             if coded.moved is not None:
                 previous = coded.moved.seen(used)
-            row, column = (int(random.integers(side - CELLS + 1)) for side in symbols.shape[1:])
-            place = (slice(None), slice(row, row + CELLS), slice(column, column + CELLS))
-            yield SymbolCrop(frame.kind, used, symbols[place], previous[place])
+            groups = _coded_groups(coder.priors.get(frame.kind), symbols, previous)
+            for _ in range(_CROPS.get(frame.kind, 1)):
+                row, column = (int(random.integers(side - CELLS + 1)) for side in symbols.shape[1:])
+                place = (slice(None), slice(row, row + CELLS), slice(column, column + CELLS))
+                yield SymbolCrop(frame.kind, used, symbols[place], previous[place], groups)
             before[frame.kind] = symbols
+
+
+def _coded_groups(
+    prior: Prior | None, symbols: NDArray[np.int16], previous: NDArray[np.int16]
+) -> int:
+    if prior is None:
+        return _ALL_GROUPS
+    expected = previous if prior.shape.is_gated else np.zeros_like(symbols)
+    return groups_needed(symbols, expected, prior)
 
 
 def _window(segment: Segment, random: np.random.Generator) -> Scene:
@@ -120,7 +138,7 @@ def save(path: Path, made: Sequence[SymbolCrop]) -> None:
     """Write crops (.npz) under a temporary name and rename it.
 
     Arrays of each kind that occurs: `i_symbols` and `i_previous` [N, C, 16, 16] int16, `i_quality`
-    [N] uint8; `p_symbols` and so on.
+    and `i_groups` [N] uint8; `p_symbols` and so on.
     """
     arrays: dict[str, Any] = {}
     for kind in FrameKind:
@@ -130,6 +148,7 @@ def save(path: Path, made: Sequence[SymbolCrop]) -> None:
             arrays[f"{name}_symbols"] = np.stack([crop.symbols for crop in of_kind])
             arrays[f"{name}_previous"] = np.stack([crop.previous for crop in of_kind])
             arrays[f"{name}_quality"] = np.array([crop.quality for crop in of_kind], np.uint8)
+            arrays[f"{name}_groups"] = np.array([crop.groups for crop in of_kind], np.uint8)
     temporary = path.with_suffix(".partial")
     with temporary.open("wb") as file:
         np.savez_compressed(file, **arrays)

@@ -100,14 +100,16 @@ def train(
     """Run `schedule` on `pack` until it or `deadline` ends; resumes from `checkpoint`.
 
     The loss is log(1 + bits per cell): a tenth of the bits less counts alike at every quality, and
-    frames that hardly take any count little.
+    frames that hardly take any count little. Only groups that are coded have bits, and are seen.
     """
     optimizer = torch.optim.Adam(net.parameters(), lr=schedule.peak_rate, betas=(0.9, 0.99))
 
     def loss_at(random: np.random.Generator, step: int) -> Tensor:
-        symbols, previous, quality = pack.batch(random, batch)
-        bits = net.bits(symbols, quality, previous if net.shape.previous else None)
-        return torch.log1p(bits / symbols[0, 0].numel()).mean()
+        drawn = pack.batch(random, batch)
+        previous = drawn.previous if net.shape.previous else None
+        groups = min(drawn.groups, len(net.shape.groups))
+        bits = net.bits(drawn.symbols, drawn.quality, previous, groups=groups)
+        return torch.log1p(bits / drawn.symbols[0, 0].numel()).mean()
 
     job = Job({"prior": net}, (), optimizer, max_norm=1.0)
     return run(job, loss_at, checkpoint, schedule, deadline, seed)
@@ -174,6 +176,11 @@ def main() -> None:
     parser.add_argument(
         "--start", type=Path, help="a prior (.npz) to go on from, whatever --hidden and --previous"
     )
+    parser.add_argument(
+        "--renew-last",
+        action="store_true",
+        help="begin the last group anew: one that is never coded has nothing to learn from",
+    )
     parser.add_argument("--kind", choices=tuple(_KINDS), required=True)
     parser.add_argument("--hidden", type=int, default=_HIDDEN, help="width of the nets")
     parser.add_argument(
@@ -193,6 +200,8 @@ def main() -> None:
         net = PriorNet(prior_shape(pack, _PREVIOUS[asked.previous], asked.hidden))
     else:
         net = started(asked.start, pack)
+    if asked.renew_last:
+        net.renew_last()
     done = train(
         net,
         pack,

@@ -33,6 +33,8 @@ _LAST_TABLE = 63
 # A gate that lets all of the frame before through.
 _OPEN = 64
 _FIRST_TABLE = 20.0
+# Of a group that has hardly been coded: a 0 takes hardly anything there, a 1 eight bits.
+_RARE_TABLE = 6.0
 _MAGNITUDES = 256
 _WAVES = 6
 _QUALITIES = 64
@@ -135,13 +137,28 @@ class _Net(nn.Module):
         if before is not None:
             gate = _rounded_down(made[..., end:], last.unit // _TABLES_PER_UNIT)
             means = means + _rounded_down(gate.clamp(0, _OPEN) * before, _OPEN)
-        return tables.clamp(0, _LAST_TABLE), means
+        return _clamped(tables), means
 
 
 def _rounded_down(x: Tensor, divisor: int) -> Tensor:
     """`(x + divisor / 2) >> log2(divisor)`, with the gradient of the division."""
     real = x / divisor
     return real + (torch.floor(real + 0.5) - real).detach()
+
+
+def _clamped(tables: Tensor) -> Tensor:
+    """Tables within their range. Those beyond it have the gradients that lead back: where hardly a
+    symbol is anything but 0, its table is soon below 0, and would have no way out of there."""
+    clamped = tables + (tables.clamp(0, _LAST_TABLE) - tables).detach()
+    if clamped.requires_grad:
+        beyond = tables.detach()
+
+        def leading_back(gradient: Tensor) -> Tensor:
+            leads_out = ((beyond < 0) & (gradient > 0)) | ((beyond > _LAST_TABLE) & (gradient < 0))
+            return gradient.masked_fill(leads_out, 0.0)
+
+        clamped.register_hook(leading_back)
+    return clamped
 
 
 class PriorNet(nn.Module):
@@ -187,6 +204,31 @@ class PriorNet(nn.Module):
                 layer.weight.copy_(weight.float() / _WEIGHT_UNIT)
                 layer.bias.copy_(bias.float() / layer.unit)
         return net
+
+    def renew_last(self) -> None:
+        """Begin the last group anew, in tables under which some of its symbols are worth coding.
+
+        A prior that was trained on frames without any says of all that they are 0. Nothing else is
+        worth coding then, so frames that are made with it have none either.
+        """
+        for nets in self.nets:
+            assert isinstance(nets, nn.ModuleList)
+            old = nets[-1]
+            assert isinstance(old, _Net)
+            first = old.layers[0]
+            assert isinstance(first, _IntegerLinear)
+            new = _Net(
+                first.weight.shape[1],
+                self.shape.hidden,
+                old.channels,
+                means=self.shape.means[-1],
+                gated=old.gated,
+            )
+            last = new.layers[2]
+            assert isinstance(last, _IntegerLinear)
+            with torch.no_grad():
+                last.bias[: new.channels] = _RARE_TABLE / _TABLES_PER_UNIT
+            nets[-1] = new
 
     def layers(self) -> Iterator[tuple[str, _IntegerLinear]]:
         """Every layer with the end of its arrays' names."""

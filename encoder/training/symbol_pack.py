@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,31 +24,47 @@ class SymbolPack:
     """`symbols` and `previous` [N, C, h, w] int16, `quality` [N] uint8 in 0 to 63.
 
     `previous` are those of the frame of the same kind before, zeros where there is none; of frames
-    that are predicted by motion, what their prior sees instead.
+    that are predicted by motion, what their prior sees instead. `groups` [N] uint8 are how many
+    groups of channels are coded of a sample's frame, which may be more than the sample needs.
     """
 
     symbols: NDArray[np.int16]
     previous: NDArray[np.int16]
     quality: NDArray[np.uint8]
+    groups: NDArray[np.uint8]
 
     def __len__(self) -> int:
         return len(self.quality)
 
-    def batch(self, random: np.random.Generator, size: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Symbols, those before, and qualities of `size` samples drawn at random."""
-        chosen = np.sort(random.integers(0, len(self), size))
-        return (
+    def batch(self, random: np.random.Generator, size: int) -> SymbolBatch:
+        """Samples drawn at random, all of which have as many coded groups as the first."""
+        groups = self.groups[random.integers(0, len(self))]
+        alike = np.flatnonzero(self.groups == groups)
+        chosen = np.sort(alike[random.integers(0, len(alike), size)])
+        return SymbolBatch(
             torch.from_numpy(self.symbols[chosen]).float(),
             torch.from_numpy(self.previous[chosen]).float(),
             torch.from_numpy(self.quality[chosen]).long(),
+            int(groups),
         )
+
+
+@dataclass(frozen=True)
+class SymbolBatch:
+    """`symbols` and `previous` [N, C, h, w] float32 and `quality` [N] int64 of samples, of all of
+    which `groups` of channels are coded."""
+
+    symbols: Tensor
+    previous: Tensor
+    quality: Tensor
+    groups: int
 
 
 def read_symbols(*folders: Path, kind: FrameKind) -> tuple[SymbolPack, SymbolPack]:
     """Samples of frames of a kind: to train on, and those of other sources to measure with.
 
-    Several folders, made of the same sources, are read as one. Raises EdgecodecError if fewer than
-    two sources have such frames.
+    Several folders, made of the same sources, are read as one; samples of frames of which nothing
+    is coded are left out. Raises EdgecodecError if fewer than two sources have such frames.
     """
     packs = [_of_folder(folder, kind) for folder in folders]
     trained, held = zip(*packs, strict=True)
@@ -60,8 +77,8 @@ def _of_folder(folder: Path, kind: FrameKind) -> tuple[SymbolPack, SymbolPack]:
     for path in sorted(folder.glob("*.npz")):
         with np.load(path, allow_pickle=False) as arrays:
             if f"{name}_quality" in arrays:
-                fields = ("symbols", "previous", "quality")
-                parts.append(SymbolPack(*(arrays[f"{name}_{field}"] for field in fields)))
+                fields = ("symbols", "previous", "quality", "groups")
+                parts.append(_coded(*(arrays[f"{name}_{field}"] for field in fields)))
     if len(parts) < 2:
         raise EdgecodecError(
             f"{folder}: {len(parts)} sources with {kind.name}-frames, two are needed; "
@@ -75,9 +92,16 @@ def _of_folder(folder: Path, kind: FrameKind) -> tuple[SymbolPack, SymbolPack]:
     )
 
 
+def _coded(*arrays: NDArray[Any]) -> SymbolPack:
+    """The samples of which something is coded."""
+    some = arrays[-1] > 0
+    return SymbolPack(*(array[some] for array in arrays))
+
+
 def _joined(parts: Sequence[SymbolPack]) -> SymbolPack:
     return SymbolPack(
         np.concatenate([part.symbols for part in parts]),
         np.concatenate([part.previous for part in parts]),
         np.concatenate([part.quality for part in parts]),
+        np.concatenate([part.groups for part in parts]),
     )

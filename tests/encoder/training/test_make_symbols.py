@@ -22,6 +22,7 @@ from edgecodec.runtime.errors import EdgecodecError
 from edgecodec.runtime.frames import ColorInfo, PictureFormat
 from edgecodec.runtime.payloads import FrameKind
 from edgecodec.runtime.prior_coding import decode_with_prior, encode_with_prior
+from edgecodec.runtime.prior_part import groups_needed
 
 from ..moving_pictures import panned
 
@@ -51,6 +52,10 @@ def test_every_frame_of_both_strategies_gives_a_crop(coder: LatentCoder, draw_pl
         assert crop.symbols.shape == crop.previous.shape == (64, CELLS, CELLS)
         assert crop.symbols.dtype == crop.previous.dtype == np.int16
         assert 0 <= crop.quality < 64
+        assert 0 <= crop.groups <= len(coder.priors[crop.kind].groups)
+        # A crop may need fewer groups than its frame, and never more.
+        needed = groups_needed(crop.symbols, np.zeros_like(crop.symbols), coder.priors[crop.kind])
+        assert needed <= crop.groups
     assert all(crop.symbols.any() for crop in of_kind(made, I))
 
 
@@ -89,9 +94,12 @@ def panning(side: int = SIDE, count: int = 4) -> Segment:
 def test_of_frames_that_move_it_is_what_their_prior_sees(edge: LatentCoder) -> None:
     segment = panning()
     # As large as the crops: they are the whole frames.
-    first, *others = made = list(crops(edge, segment, np.random.default_rng(4)))
-    # The tier has no networks to interpolate with.
-    assert [crop.kind for crop in made] == [I, C, B, B]
+    made = list(crops(edge, segment, np.random.default_rng(4)))
+    # The tier has no networks to interpolate with. Frames that continue another are few.
+    assert [crop.kind for crop in made] == [I, C, C, C, B, B]
+    for again in made[2:4]:
+        np.testing.assert_array_equal(again.symbols, made[1].symbols)
+    first, *others = made[:2] + made[4:]
     assert not first.previous.any()
     pts = tuple(range(len(segment.frames)))
     scene = Scene(0, 0, segment.frames, pts, segment.format, segment.frame_rate, ColorInfo())
@@ -105,6 +113,8 @@ def test_of_frames_that_move_it_is_what_their_prior_sees(edge: LatentCoder) -> N
         assert frame.moved is not None
         assert np.array_equal(crop.symbols, frame.moved.symbols)
         assert np.array_equal(crop.previous, frame.moved.seen(used))
+        nothing = np.zeros_like(crop.symbols)
+        assert crop.groups == groups_needed(crop.symbols, nothing, prior)
         assert crop.symbols.shape == crop.previous.shape == (prior.channels, CELLS, CELLS)
         assert crop.symbols.dtype == crop.previous.dtype == np.int16
         # Under which players decode what is left.
@@ -122,7 +132,8 @@ def test_of_frames_that_move_it_is_what_their_prior_sees(edge: LatentCoder) -> N
 def test_crops_of_frames_that_move_are_cut_from_the_same_place(edge: LatentCoder) -> None:
     """What the prior sees of a cell is what was expected of that cell."""
     made = list(crops(edge, panning(SIDE + 64, 3), np.random.default_rng(5)))
-    assert [crop.kind for crop in made] == [I, C, B]
+    assert [crop.kind for crop in made] == [I, C, C, C, B]
+    assert len({crop.previous.tobytes() for crop in made[1:4]}) > 1
     for crop in made[1:]:
         assert crop.symbols.shape == crop.previous.shape == (159, CELLS, CELLS)
         seen, left = (np.abs(each[1:]).sum(axis=0) for each in (crop.previous, crop.symbols))
@@ -184,9 +195,9 @@ def test_a_training_reads_them_and_keeps_a_source_for_measuring(
     for kind, count in ((I, 6), (P, 4), (B, 2)):
         trained, held = read_symbols(out, kind=kind)
         assert len(trained) == len(held) == count
-        symbols, previous, quality = trained.batch(np.random.default_rng(0), 5)
-        assert symbols.shape == previous.shape == (5, 64, CELLS, CELLS)
-        assert quality.shape == (5,)
+        batch = trained.batch(np.random.default_rng(0), 5)
+        assert batch.symbols.shape == batch.previous.shape == (5, 64, CELLS, CELLS)
+        assert batch.quality.shape == (5,)
         more, _ = read_symbols(out, out, kind=kind)
         assert len(more) == 2 * count
     (out / "0000-one.npz").unlink()

@@ -149,6 +149,60 @@ def test_gates_let_through_what_was_there(monkeypatch: pytest.MonkeyPatch) -> No
     np.testing.assert_array_equal(numbers, wanted)
 
 
+def last_bias(symbol: int, table: float) -> Tensor:
+    """Gradients of the biases of the last group's tables, all of which are `table`, where each of
+    its symbols is `symbol`."""
+    net = random_net(False, Previous.UNKNOWN)
+    biases = []
+    for nets in net.nets:
+        last = nets[-1].layers[2]
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+        with torch.no_grad():
+            last.bias[: nets[-1].channels] = table / 8
+        biases.append(last.bias)
+    symbols = torch.full((1, CHANNELS, *CELLS), float(symbol))
+    net.bits(symbols, torch.tensor([30])).sum().backward()
+    tables = net.shape.groups[-1]
+    gradients = [bias.grad[:tables] for bias in biases if bias.grad is not None]
+    assert len(gradients) == 2
+    return torch.cat(gradients)
+
+
+def test_tables_beyond_their_range_learn_the_way_back_and_no_way_further() -> None:
+    """Of a group that is 0 for long, the tables are below 0 when something else comes."""
+    assert (last_bias(1, -5) < 0).all()
+    assert (last_bias(0, -5) == 0).all()
+    assert (last_bias(0, 70) > 0).all()
+    assert (last_bias(127, 70) == 0).all()
+    # Within it, both ways.
+    assert (last_bias(3, 5) < 0).all()
+    assert (last_bias(0, 30) > 0).all()
+
+
+@pytest.mark.parametrize("previous", Previous)
+def test_the_last_group_begins_anew_and_the_others_stay(
+    previous: Previous, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net = random_net(False, previous)
+    symbols, before = random_symbols(False, 3)
+    known = before if previous else None
+    was, _ = trained_tables(net, symbols, 41, known, monkeypatch)
+    net.renew_last()
+    tables, _ = trained_tables(net, symbols, 41, known, monkeypatch)
+    last = list(net.shape.order[-net.shape.groups[-1] :])
+    others = list(net.shape.order[: -net.shape.groups[-1]])
+    np.testing.assert_array_equal(tables[others], was[others])
+    assert (was[last] != tables[last]).any()
+    assert (tables[last] == 6).all()
+    # Some of its symbols are worth their bits there, and all can be learned.
+    bits = load_scale_tables().bits[6]
+    assert bits[0] < 0.02
+    assert 7 < bits[1] < 9
+    assert all(parameter.requires_grad for parameter in net.parameters())
+    Prior.from_arrays(net.arrays())
+
+
 @pytest.mark.parametrize("previous", Previous)
 @pytest.mark.parametrize("whole", [False, True])
 def test_a_published_prior_can_be_gone_on_with(whole: bool, previous: Previous) -> None:

@@ -16,7 +16,7 @@ from edgecodec.encoder.training.prior import measure, prior_shape, started, trai
 from edgecodec.encoder.training.prior_net import PriorNet, PriorShape
 from edgecodec.encoder.training.publish_prior import publish_prior
 from edgecodec.encoder.training.schedule import Deadline, Schedule
-from edgecodec.encoder.training.symbol_pack import SymbolPack
+from edgecodec.encoder.training.symbol_pack import SymbolPack, read_symbols
 from edgecodec.runtime.errors import ModelError
 from edgecodec.runtime.payloads import FrameKind
 from edgecodec.runtime.prior import Prior, read_prior
@@ -26,6 +26,8 @@ from edgecodec.runtime.prior_shape import Previous
 SCHEDULE = Schedule(60, 5e-3, warmup_steps=5, quantized_share=0.0, block_steps=10)
 NEVER = 1e9
 CHANNELS = 64
+# As many as there are, and more.
+ALL_GROUPS = 255
 
 
 def symbols_of(count: int, seed: int) -> SymbolPack:
@@ -36,7 +38,8 @@ def symbols_of(count: int, seed: int) -> SymbolPack:
     previous = np.rint(random.laplace(size=(count, CHANNELS, 16, 16)) * scale * loud)
     changed = previous + np.rint(random.laplace(size=previous.shape) * 0.3)
     made = (each.clip(-127, 127).astype(np.int16) for each in (changed, previous))
-    return SymbolPack(*made, random.integers(0, 64, count).astype(np.uint8))
+    quality = random.integers(0, 64, count).astype(np.uint8)
+    return SymbolPack(*made, quality, np.full(count, ALL_GROUPS, np.uint8))
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +137,7 @@ def continued_symbols(count: int, seed: int, shape: PriorShape) -> SymbolPack:
     symbols = (pack.symbols - pack.previous).clip(-2, 2)
     symbols[:, shape.order[-shape.groups[-1] :]] = 0
     symbols[::3] = 0
-    return SymbolPack(symbols, previous, pack.quality)
+    return replace(pack, symbols=symbols, previous=previous)
 
 
 @pytest.mark.parametrize("known", [Previous.SEEN, Previous.GATED])
@@ -174,7 +177,7 @@ def test_frames_without_symbols_take_no_bits(shape: PriorShape) -> None:
 )
 def test_many_channels_are_coded_in_more_groups(channels: int, groups: tuple[int, ...]) -> None:
     symbols = np.zeros((1, channels, 16, 16), np.int16)
-    pack = SymbolPack(symbols, symbols, np.zeros(1, np.uint8))
+    pack = SymbolPack(symbols, symbols, np.zeros(1, np.uint8), np.ones(1, np.uint8))
     shape = prior_shape(pack, Previous.SEEN)
     assert shape.groups == groups
     assert shape.means == (*(True for _ in groups[1:]), False)
@@ -226,6 +229,78 @@ def test_a_prior_for_other_symbols_is_not_gone_on_with(
         started(path, few)
 
 
+def test_groups_that_are_not_coded_learn_nothing_and_are_not_seen(
+    packs: tuple[SymbolPack, SymbolPack], shape: PriorShape, tmp_path: Path
+) -> None:
+    """What is expected of their channels makes no difference to the others."""
+    fewer = replace(packs[0], groups=np.full(len(packs[0]), 2, np.uint8))
+    hidden = fewer.previous.copy()
+    hidden[:, shape.order[-shape.groups[-1] :]] = 9
+    short = replace(SCHEDULE, steps=12)
+    made = []
+    for name, pack in (("one", fewer), ("other", replace(fewer, previous=hidden))):
+        net = fresh(shape)
+        train(net, pack, tmp_path / name, short, 4, Deadline(NEVER), 3)
+        made.append(net.arrays())
+    began = fresh(shape).arrays()
+    for name, array in made[0].items():
+        np.testing.assert_array_equal(array, made[1][name])
+        if name.endswith(("_0_2", "_1_2")):
+            np.testing.assert_array_equal(array, began[name])
+    assert (made[0]["w1_0_0"] != began["w1_0_0"]).any()
+
+
+def test_a_batch_is_of_frames_with_as_many_coded_groups(
+    packs: tuple[SymbolPack, SymbolPack],
+) -> None:
+    pack = replace(packs[0], groups=np.array([1, 2, 2, 3] * 12, np.uint8))
+    random, seen = np.random.default_rng(0), []
+    for _ in range(60):
+        batch = pack.batch(random, 5)
+        seen.append(batch.groups)
+        for row in range(5):
+            alike = (pack.symbols == batch.symbols[row].numpy()).all(axis=(1, 2, 3))
+            at = int(np.flatnonzero(alike)[0])
+            assert pack.groups[at] == batch.groups
+            assert pack.quality[at] == batch.quality[row]
+            np.testing.assert_array_equal(pack.previous[at], batch.previous[row])
+    # Each kind as often as it is in the pack.
+    assert set(seen) == {1, 2, 3}
+    assert 20 < seen.count(2) < 40
+
+
+def test_frames_of_which_nothing_is_coded_are_left_out(
+    packs: tuple[SymbolPack, SymbolPack], tmp_path: Path
+) -> None:
+    groups = np.ones(len(packs[0]), np.uint8)
+    groups[::4] = 0
+    folder = saved((replace(packs[0], groups=groups), packs[1]), tmp_path / "symbols", "c")
+    trained, held = read_symbols(folder, kind=FrameKind.C)
+    assert len(held) == len(packs[1])
+    np.testing.assert_array_equal(trained.symbols, packs[0].symbols[groups > 0])
+    assert (trained.groups == 1).all()
+
+
+def test_the_command_begins_the_last_group_anew(
+    packs: tuple[SymbolPack, SymbolPack],
+    trained: tuple[PriorNet, Progress],
+    tmp_path: Path,
+    monkeypatch,
+) -> None:
+    path, again = tmp_path / "nano-p.npz", tmp_path / "again.npz"
+    publish_prior(trained[0], path, trained[1])
+    run_command(
+        monkeypatch,
+        *("--pack", saved(packs, tmp_path / "one", "p"), "--renew-last"),
+        *("--kind", "p", "--checkpoint", tmp_path / "run.pt", "--steps", 0, "--start", path),
+        *("--threads", 1, "--publish", again),
+    )
+    with np.load(path) as old, np.load(again) as new:
+        for name in old:
+            is_last = name.endswith(("_0_2", "_1_2"))
+            assert (old[name] == new[name]).all() == (not is_last)
+
+
 def test_the_command_goes_on_from_a_prior(
     packs: tuple[SymbolPack, SymbolPack],
     trained: tuple[PriorNet, Progress],
@@ -254,6 +329,7 @@ def saved(packs: tuple[SymbolPack, SymbolPack], folder: Path, kind: str) -> Path
             f"{kind}_symbols": pack.symbols,
             f"{kind}_previous": pack.previous,
             f"{kind}_quality": pack.quality,
+            f"{kind}_groups": pack.groups,
         }
         np.savez(folder / f"{number}.npz", allow_pickle=False, **arrays)
     return folder
