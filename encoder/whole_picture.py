@@ -13,9 +13,10 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from ..runtime.drawing import drawn
 from ..runtime.frame_levels import Levels
-from ..runtime.motion import BORDER, TAPS, TAPS_BEFORE, TAPS_ONE, Cells, Picture, Samples, drawn
 from ..runtime.motion_tables import MotionTables
+from ..runtime.picture import BORDER, TAPS, TAPS_BEFORE, TAPS_ONE, Cells, Picture, Samples
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,7 @@ import numpy as np
 
 from .fields import Cursor, Limits, pack_unsigned
 from .frame_levels import LARGEST_LEVEL, Levels, nearest_symbols
-from .motion import Picture, Vectors, expected_levels
+from .motion import Shows, Vectors, expected_levels
 from .motion_tables import MotionTables
 from .moved_frames import Shown, Symbols, left_added
 from .prior import Prior
@@ -83,13 +83,13 @@ def sighted(
     between: Between,
     vectors: Vectors,
     tables: MotionTables,
-    pictures: tuple[Picture | None, Picture | None] = (None, None),
+    frames: tuple[Shows, Shows] | None = None,
 ) -> Sighted:
     """What the two frames around one with vectors [2, h, w] say of it.
 
-    `pictures` are what is `drawn` of them, if that has been done already.
+    `frames` show them, where they are not shown as players have them.
     """
-    past, future = pictures
+    past, future = frames or (between.past.drawing(tables), between.future.drawing(tables))
     return Sighted(
         expected_levels(between.past.levels, vectors, tables, past),
         expected_levels(between.future.levels, between.mirrored(vectors), tables, future),

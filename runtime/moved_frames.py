@@ -8,11 +8,12 @@ what was expected of this one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .drawing import Drawing
 from .fields import Cursor, Limits, pack_unsigned
 from .frame_levels import LARGEST_LEVEL, Levels, clipped, nearest_symbols, symbol_levels
 from .motion import Vectors, expected_levels
@@ -48,11 +49,18 @@ class Shown:
     levels: Levels
     vectors: Vectors
     span: int = 1
+    _drawings: dict[str, Drawing] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def still(cls, levels: Levels) -> Shown:
         """A frame that has not moved: an I frame, for one."""
         return cls(levels, np.zeros((COMPONENTS, *levels.shape[1:]), np.int16))
+
+    def drawing(self, tables: MotionTables) -> Drawing:
+        """What `tables` draw of it, kept for all frames that look at it."""
+        if tables.motion_id not in self._drawings:
+            self._drawings[tables.motion_id] = Drawing(self.levels, tables)
+        return self._drawings[tables.motion_id]
 
 
 def encode_moved(
@@ -95,7 +103,7 @@ def decode_moved(
     cursor = Cursor(data, "a continued frame")
     _, height, width = before.levels.shape
     vectors = decode_vectors(cursor.take(cursor.unsigned()), before.vectors)
-    expected = expected_levels(before.levels, vectors, tables)
+    expected = expected_levels(before.levels, vectors, tables, before.drawing(tables))
     seen = seen_before(expected, vectors, quality)
     left = cursor.take(cursor.remaining)
     symbols = decode_with_prior(left, (height, width), quality, prior, seen, limits)

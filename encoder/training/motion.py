@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ...decoder import TIERS
+from ...runtime.drawing import drawn
 from ...runtime.frame_levels import (
     LARGEST_BRIGHTNESS,
     LARGEST_LEVEL,
@@ -33,7 +34,6 @@ from ...runtime.frame_levels import (
     symbol_levels,
 )
 from ...runtime.latents import LATENT_LEVELS_PER_UNIT, step_size
-from ...runtime.motion import Picture, drawn, windows_of
 from ...runtime.motion_tables import (
     CELL_SAMPLES,
     CELLS_SEEN,
@@ -42,6 +42,7 @@ from ...runtime.motion_tables import (
     WINDOW_SAMPLES,
     MotionTables,
 )
+from ...runtime.picture import Picture, windows_of
 from ...runtime.prior_weights import EXACT
 from ..analysis import QUALITIES, load_analysis
 from ..analysis_weights import weights_path

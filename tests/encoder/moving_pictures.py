@@ -7,9 +7,9 @@ import numpy as np
 from edgecodec.runtime.frame_levels import Levels, clipped, symbol_levels
 from edgecodec.runtime.frames import Plane, Planes
 from edgecodec.runtime.latents import LATENT_LEVELS_PER_UNIT, step_size
-from edgecodec.runtime.motion import Picture, windows_of
 from edgecodec.runtime.motion_tables import MotionTables
 from edgecodec.runtime.moved_frames import Shown
+from edgecodec.runtime.picture import Picture, windows_of
 from numpy.typing import NDArray
 
 

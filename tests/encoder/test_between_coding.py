@@ -15,10 +15,10 @@ from edgecodec.encoder.moved_coding import PRICE_OF_A_BIT, moved_frame
 from edgecodec.encoder.reference import Reference
 from edgecodec.encoder.symbol_choice import Weights, choose_symbols
 from edgecodec.runtime.between_frames import Between, decode_between, sighted
+from edgecodec.runtime.drawing import drawn
 from edgecodec.runtime.frame_levels import LARGEST_BRIGHTNESS, LARGEST_LEVEL, Levels
 from edgecodec.runtime.frames import Plane
 from edgecodec.runtime.latents import LATENT_LEVELS_PER_UNIT, step_size
-from edgecodec.runtime.motion import drawn
 from edgecodec.runtime.moved_frames import Shown, left_added
 from edgecodec.runtime.prior_coding import decode_with_prior, encode_with_prior
 from edgecodec.runtime.sides import BOTH, FUTURE, PAST, Sides, encode_motion

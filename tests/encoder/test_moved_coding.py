@@ -14,10 +14,11 @@ from edgecodec.encoder.motion_search import find_vectors
 from edgecodec.encoder.moved_coding import PRICE_OF_A_BIT, MovedFrame, moved_frame
 from edgecodec.encoder.reference import Reference
 from edgecodec.encoder.symbol_choice import choose_symbols
+from edgecodec.runtime.drawing import drawn
 from edgecodec.runtime.frame_levels import LARGEST_BRIGHTNESS, LARGEST_LEVEL
 from edgecodec.runtime.frames import Plane
 from edgecodec.runtime.latents import LATENT_LEVELS_PER_UNIT, step_size
-from edgecodec.runtime.motion import drawn, expected_levels
+from edgecodec.runtime.motion import expected_levels
 from edgecodec.runtime.moved_frames import Shown, decode_moved, left_added, seen_before
 from edgecodec.runtime.prior_coding import decode_with_prior, encode_with_prior
 from edgecodec.runtime.vectors import encode_vectors

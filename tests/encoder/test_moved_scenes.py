@@ -24,10 +24,10 @@ from edgecodec.encoder.strategies.latent import (
 from edgecodec.encoder.strategies.latent_order import PlannedFrame, moved_order
 from edgecodec.runtime.between_frames import Between
 from edgecodec.runtime.chunks import Chunk, StrategyId
+from edgecodec.runtime.drawing import drawn
 from edgecodec.runtime.errors import ModelError
 from edgecodec.runtime.frame_levels import latent_of, levels_of
 from edgecodec.runtime.frames import PictureFormat, Planes
-from edgecodec.runtime.motion import drawn
 from edgecodec.runtime.moved_frames import Shown
 from edgecodec.runtime.packing import pack
 from edgecodec.runtime.payloads import FrameKind, LatentBody, pack_body, parse_body

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from edgecodec.encoder.whole_picture import WholePicture, whole_picture
-from edgecodec.runtime.motion import Picture, drawn, expected_levels, seen_levels, windows_of
+from edgecodec.runtime.drawing import drawn
+from edgecodec.runtime.motion import expected_levels, seen_levels
+from edgecodec.runtime.picture import Picture, windows_of
 from edgecodec.runtime.vectors import MAX_VECTOR
 from hypothesis import given, settings
 from hypothesis import strategies as st

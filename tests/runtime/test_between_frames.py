@@ -17,11 +17,12 @@ from edgecodec.runtime.between_frames import (
     encode_between,
     sighted,
 )
+from edgecodec.runtime.drawing import drawn
 from edgecodec.runtime.errors import BitstreamError
 from edgecodec.runtime.fields import Limits, pack_unsigned
 from edgecodec.runtime.frame_levels import Levels
 from edgecodec.runtime.latents import STEPS_Q16
-from edgecodec.runtime.motion import Vectors, drawn, expected_levels
+from edgecodec.runtime.motion import Vectors, expected_levels
 from edgecodec.runtime.motion_tables import MotionTables
 from edgecodec.runtime.moved_frames import Shown, left_added
 from edgecodec.runtime.prior import Prior

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from edgecodec.runtime import motion
-from edgecodec.runtime.motion import Picture, drawn, expected_levels, windows_of
+from edgecodec.runtime import drawing, motion
+from edgecodec.runtime.drawing import Drawing, drawn
+from edgecodec.runtime.motion import expected_levels
 from edgecodec.runtime.motion_tables import MOST_INTERPOLATED, MotionTables
+from edgecodec.runtime.picture import Picture, windows_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -286,6 +288,7 @@ def test_blocks_of_any_size_give_the_same(monkeypatch: pytest.MonkeyPatch, block
     tables = MotionTables.from_arrays(random_arrays(4, CHANNELS))
     wanted = expected_levels(levels, vectors, tables)
     monkeypatch.setattr(motion, "_BLOCK", block)
+    monkeypatch.setattr(drawing, "_BLOCK", block)
     np.testing.assert_array_equal(expected_levels(levels, vectors, tables), wanted)
 
 
@@ -296,6 +299,55 @@ def test_a_picture_that_is_drawn_already_is_not_drawn_again() -> None:
     wanted = expected_levels(levels, vectors, tables)
     np.testing.assert_array_equal(expected_levels(levels, vectors, tables, picture), wanted)
     assert (expected_levels(levels, vectors, tables, other) != wanted).any()
+
+
+class Watched(Drawing):
+    """Counts the cells that are drawn."""
+
+    count = 0
+
+    def _draw(self, cells: NDArray[np.intp]) -> None:
+        self.count += len(cells)
+        super()._draw(cells)
+
+
+def test_what_one_frame_has_drawn_is_there_for_the_next() -> None:
+    levels = some_levels(4, CHANNELS, (9, 11))
+    tables = MotionTables.from_arrays(random_arrays(4, CHANNELS))
+    frame, alone = Watched(levels, tables), []
+    for seed in range(4):
+        vectors = some_vectors(seed, (9, 11), 40, 0.1)
+        wanted = expected_levels(levels, vectors, tables)
+        own = Watched(levels, tables)
+        for each in (frame, own):
+            found = expected_levels(levels, vectors, tables, each)
+            np.testing.assert_array_equal(found, wanted)
+        # No more than that frame looks at.
+        assert 0 < own.count < 99
+        alone.append(own.count)
+        drawn_before = frame.count
+        np.testing.assert_array_equal(expected_levels(levels, vectors, tables, frame), wanted)
+        assert frame.count == drawn_before
+    assert max(alone) < frame.count <= min(99, sum(alone) - 1)
+
+
+@relaxed
+@given(seeds, cells_of, st.data())
+def test_cells_that_are_shown_are_drawn_and_others_are_grey_at_first(
+    seed: int, cells: tuple[int, int], data: st.DataObject
+) -> None:
+    arrays, levels = random_arrays(seed, CHANNELS), some_levels(seed, CHANNELS, cells)
+    frame = Drawing(levels, MotionTables.from_arrays(arrays))
+    luma, chroma = reference_drawn(levels, arrays)
+    every = np.argwhere(np.ones(cells, bool))
+    seen = np.zeros(cells, bool)
+    for _ in range(2):
+        some = data.draw(st.lists(st.integers(0, len(every) - 1), min_size=1, max_size=9))
+        picture = frame.showing(every[some])
+        seen[tuple(every[some].T)] = True
+        of_luma, of_chroma = (seen.repeat(side, 0).repeat(side, 1) for side in (16, 8))
+        np.testing.assert_array_equal(picture.luma, luma * of_luma)
+        np.testing.assert_array_equal(picture.chroma, chroma * of_chroma)
 
 
 def test_levels_of_any_layout_in_memory_give_the_same() -> None:

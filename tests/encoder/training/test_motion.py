@@ -16,10 +16,12 @@ from edgecodec.encoder.motion_search import find_vectors
 from edgecodec.encoder.training import motion
 from edgecodec.encoder.training.motion import Moments, around_of, cells_of, fit, pairs
 from edgecodec.encoder.training.packs import SequencePack
+from edgecodec.runtime.drawing import drawn
 from edgecodec.runtime.latents import LATENT_LEVELS_PER_UNIT, step_size
-from edgecodec.runtime.motion import Picture, drawn, expected_levels
+from edgecodec.runtime.motion import expected_levels
 from edgecodec.runtime.motion_tables import MotionTables, read_motion
 from edgecodec.runtime.packing import pack
+from edgecodec.runtime.picture import Picture
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
