@@ -39,7 +39,7 @@ from .schedule import Deadline
 from .sources import Scales, Segment, find_sources, read_segments
 
 CELLS = 16
-QUALITIES = 64
+QUALITIES = range(64)
 _STRIDE = 16
 _WINDOW_CELLS = 24
 _FRAMES = 17
@@ -66,7 +66,10 @@ class SymbolCrop:
 
 
 def crops(
-    coder: LatentCoder, segment: Segment, random: np.random.Generator
+    coder: LatentCoder,
+    segment: Segment,
+    random: np.random.Generator,
+    qualities: range = QUALITIES,
 ) -> Iterator[SymbolCrop]:
     """Crops of every frame of a segment, in both strategies; none of frames that are smaller."""
     if min(segment.format.width, segment.format.height) < CELLS * _STRIDE:
@@ -76,7 +79,7 @@ def crops(
         if missing_networks(strategy, coder.tier):
             continue
         before: dict[FrameKind, NDArray[np.int16]] = {}
-        quality = int(random.integers(QUALITIES))
+        quality = int(random.choice(qualities))
         for frame, used, coded in coded_frames(coder, strategy, scene, quality):
             symbols = coded.symbols
             if frame.kind is FrameKind.C and coder.motion is not None and coded.moved is None:
@@ -123,14 +126,18 @@ def _window(segment: Segment, random: np.random.Generator) -> Scene:
 
 
 def made_of(
-    source: Path, coder: LatentCoder, segments: int, random: np.random.Generator
+    source: Path,
+    coder: LatentCoder,
+    segments: int,
+    random: np.random.Generator,
+    qualities: range = QUALITIES,
 ) -> list[SymbolCrop]:
     """Crops of `segments` segments of a source; none of a source of more than 8 bits a sample."""
     made: list[SymbolCrop] = []
     fine = segments // 2
     for count, scales in ((segments - fine, Scales.SMALL), (fine, Scales.NATIVE)):
         for segment in read_segments(source, count, _FRAMES, random, scales):
-            made += crops(coder, segment, random)
+            made += crops(coder, segment, random, qualities)
     return made
 
 
@@ -164,6 +171,14 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=1e9, help="no source is begun after them")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--coarsest",
+        type=int,
+        choices=QUALITIES,
+        default=0,
+        metavar="QUALITY",
+        help="of 0 to 63: only fine ones have frames that need all groups",
+    )
     asked = parser.parse_args()
     sources = find_sources(asked.data)
     coder = Resources(asked.threads).latent_coder(asked.tier, "cpu")
@@ -176,7 +191,8 @@ def main() -> None:
         if path.exists() or deadline.passed:
             continue
         random = np.random.default_rng((asked.seed, number))
-        if made := made_of(source, coder, asked.segments, random):
+        qualities = QUALITIES[asked.coarsest :]
+        if made := made_of(source, coder, asked.segments, random, qualities):
             save(path, made)
     if not any(asked.out.glob("*.npz")):
         raise EdgecodecError(f"{asked.data}: no source has {_FRAMES} frames of 8 bits a sample")

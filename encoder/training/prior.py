@@ -96,13 +96,20 @@ def train(
     batch: int,
     deadline: Deadline,
     seed: int,
+    *,
+    only_last: bool = False,
 ) -> Progress:
     """Run `schedule` on `pack` until it or `deadline` ends; resumes from `checkpoint`.
 
     The loss is log(1 + bits per cell): a tenth of the bits less counts alike at every quality, and
     frames that hardly take any count little. Only groups that are coded have bits, and are seen.
+    With `only_last` the last group learns, from frames that code it, and the others stay as they
+    are.
     """
-    optimizer = torch.optim.Adam(net.parameters(), lr=schedule.peak_rate, betas=(0.9, 0.99))
+    if only_last:
+        pack = pack.with_groups(len(net.shape.groups))
+    learning = list(net.last_parameters() if only_last else net.parameters())
+    optimizer = torch.optim.Adam(learning, lr=schedule.peak_rate, betas=(0.9, 0.99))
 
     def loss_at(random: np.random.Generator, step: int) -> Tensor:
         drawn = pack.batch(random, batch)
@@ -181,6 +188,11 @@ def main() -> None:
         action="store_true",
         help="begin the last group anew: one that is never coded has nothing to learn from",
     )
+    parser.add_argument(
+        "--only-last",
+        action="store_true",
+        help="train the last group alone, on frames that code it",
+    )
     parser.add_argument("--kind", choices=tuple(_KINDS), required=True)
     parser.add_argument("--hidden", type=int, default=_HIDDEN, help="width of the nets")
     parser.add_argument(
@@ -210,6 +222,7 @@ def main() -> None:
         asked.batch,
         Deadline(asked.minutes * 60),
         asked.seed,
+        only_last=asked.only_last,
     )
     prior = Prior.from_arrays(net.arrays())
     found = measure(net, prior, kind, held)

@@ -230,6 +230,12 @@ class PriorNet(nn.Module):
                 last.bias[: new.channels] = _RARE_TABLE / _TABLES_PER_UNIT
             nets[-1] = new
 
+    def last_parameters(self) -> Iterator[nn.Parameter]:
+        """The weights and biases of the last group."""
+        for nets in self.nets:
+            assert isinstance(nets, nn.ModuleList)
+            yield from nets[-1].parameters()
+
     def layers(self) -> Iterator[tuple[str, _IntegerLinear]]:
         """Every layer with the end of its arrays' names."""
         for kind, nets in enumerate(self.nets):

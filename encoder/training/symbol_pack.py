@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -35,6 +34,16 @@ class SymbolPack:
 
     def __len__(self) -> int:
         return len(self.quality)
+
+    def with_groups(self, least: int) -> SymbolPack:
+        """The samples of frames that code `least` groups or more. EdgecodecError if there are
+        none."""
+        some = self.groups >= least
+        if not some.any():
+            raise EdgecodecError(f"no samples of frames that code {least} groups of channels")
+        return SymbolPack(
+            self.symbols[some], self.previous[some], self.quality[some], self.groups[some]
+        )
 
     def batch(self, random: np.random.Generator, size: int) -> SymbolBatch:
         """Samples drawn at random, all of which have as many coded groups as the first."""
@@ -78,7 +87,9 @@ def _of_folder(folder: Path, kind: FrameKind) -> tuple[SymbolPack, SymbolPack]:
         with np.load(path, allow_pickle=False) as arrays:
             if f"{name}_quality" in arrays:
                 fields = ("symbols", "previous", "quality", "groups")
-                parts.append(_coded(*(arrays[f"{name}_{field}"] for field in fields)))
+                part = SymbolPack(*(arrays[f"{name}_{field}"] for field in fields))
+                if part.groups.any():
+                    parts.append(part.with_groups(1))
     if len(parts) < 2:
         raise EdgecodecError(
             f"{folder}: {len(parts)} sources with {kind.name}-frames, two are needed; "
@@ -90,12 +101,6 @@ def _of_folder(folder: Path, kind: FrameKind) -> tuple[SymbolPack, SymbolPack]:
         _joined([part for number, part in enumerate(parts) if number not in held]),
         _joined([part for number, part in enumerate(parts) if number in held]),
     )
-
-
-def _coded(*arrays: NDArray[Any]) -> SymbolPack:
-    """The samples of which something is coded."""
-    some = arrays[-1] > 0
-    return SymbolPack(*(array[some] for array in arrays))
 
 
 def _joined(parts: Sequence[SymbolPack]) -> SymbolPack:

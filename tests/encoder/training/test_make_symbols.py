@@ -179,6 +179,16 @@ def test_the_command_writes_a_file_for_each_source_and_goes_on_where_it_stopped(
 
 
 @pytest.mark.usefixtures("short")
+def test_no_quality_is_coarser_than_the_coarsest_asked_for(
+    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "symbols"
+    command(monkeypatch, clips, out, "--coarsest", "62")
+    pack, _ = read_symbols(out, kind=I)
+    assert set(pack.quality.tolist()) <= {62, 63}
+
+
+@pytest.mark.usefixtures("short")
 def test_no_source_is_begun_after_the_time(
     clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,7 +17,7 @@ from edgecodec.encoder.training.prior_net import PriorNet, PriorShape
 from edgecodec.encoder.training.publish_prior import publish_prior
 from edgecodec.encoder.training.schedule import Deadline, Schedule
 from edgecodec.encoder.training.symbol_pack import SymbolPack, read_symbols
-from edgecodec.runtime.errors import ModelError
+from edgecodec.runtime.errors import EdgecodecError, ModelError
 from edgecodec.runtime.payloads import FrameKind
 from edgecodec.runtime.prior import Prior, read_prior
 from edgecodec.runtime.prior_coding import HEADER_BITS, encode_with_prior
@@ -250,6 +250,31 @@ def test_groups_that_are_not_coded_learn_nothing_and_are_not_seen(
     assert (made[0]["w1_0_0"] != began["w1_0_0"]).any()
 
 
+def test_the_last_group_learns_alone_from_frames_that_code_it(
+    packs: tuple[SymbolPack, SymbolPack], shape: PriorShape, tmp_path: Path
+) -> None:
+    groups = np.array([2, 3] * 24, np.uint8)
+    # What would be learned from the others, if they were looked at.
+    symbols = packs[0].symbols.copy()
+    symbols[::2] = 127
+    short = replace(SCHEDULE, steps=12)
+    made = []
+    for name, pack in (("one", packs[0]), ("other", replace(packs[0], symbols=symbols))):
+        net, mixed = fresh(shape), replace(pack, groups=groups)
+        train(net, mixed, tmp_path / name, short, 4, Deadline(NEVER), 3, only_last=True)
+        made.append(net.arrays())
+    began = fresh(shape).arrays()
+    for name, array in made[0].items():
+        np.testing.assert_array_equal(array, made[1][name])
+        if not name.endswith(("_0_2", "_1_2")):
+            np.testing.assert_array_equal(array, began[name])
+    assert (made[0]["w1_0_2"] != began["w1_0_2"]).any()
+    fewer = replace(packs[0], groups=np.full(48, 2, np.uint8))
+    with pytest.raises(EdgecodecError, match="no samples of frames that code 3 groups"):
+        train(net, fewer, tmp_path / "no", short, 4, Deadline(NEVER), 3, only_last=True)
+    assert not (tmp_path / "no").exists()
+
+
 def test_a_batch_is_of_frames_with_as_many_coded_groups(
     packs: tuple[SymbolPack, SymbolPack],
 ) -> None:
@@ -291,7 +316,7 @@ def test_the_command_begins_the_last_group_anew(
     publish_prior(trained[0], path, trained[1])
     run_command(
         monkeypatch,
-        *("--pack", saved(packs, tmp_path / "one", "p"), "--renew-last"),
+        *("--pack", saved(packs, tmp_path / "one", "p"), "--renew-last", "--only-last"),
         *("--kind", "p", "--checkpoint", tmp_path / "run.pt", "--steps", 0, "--start", path),
         *("--threads", 1, "--publish", again),
     )
