@@ -189,6 +189,9 @@ def main() -> None:
         help="begin the last group anew: one that is never coded has nothing to learn from",
     )
     parser.add_argument(
+        "--last-of", type=Path, help="a prior (.npz) whose last group takes the place of its own"
+    )
+    parser.add_argument(
         "--only-last",
         action="store_true",
         help="train the last group alone, on frames that code it",
@@ -212,6 +215,8 @@ def main() -> None:
         net = PriorNet(prior_shape(pack, _PREVIOUS[asked.previous], asked.hidden))
     else:
         net = started(asked.start, pack)
+    if asked.last_of is not None:
+        net.take_last(started(asked.last_of, pack))
     if asked.renew_last:
         net.renew_last()
     done = train(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ...runtime.errors import ModelError
 from ...runtime.prior_positions import Step, coding_steps
 from ...runtime.prior_shape import Previous
 from .rate import laplace_bits, round_straight_through
@@ -229,6 +230,16 @@ class PriorNet(nn.Module):
             with torch.no_grad():
                 last.bias[: new.channels] = _RARE_TABLE / _TABLES_PER_UNIT
             nets[-1] = new
+
+    def take_last(self, other: PriorNet) -> None:
+        """Take the last group of another prior of the same shape, but for the channels' order.
+        ModelError if it has another."""
+        if replace(other.shape, order=self.shape.order) != self.shape:
+            raise ModelError(f"a prior of {other.shape} has no last group for one of {self.shape}")
+        for nets, others in zip(self.nets, other.nets, strict=True):
+            assert isinstance(nets, nn.ModuleList)
+            assert isinstance(others, nn.ModuleList)
+            nets[-1].load_state_dict(others[-1].state_dict())
 
     def last_parameters(self) -> Iterator[nn.Parameter]:
         """The weights and biases of the last group."""

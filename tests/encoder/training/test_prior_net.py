@@ -9,6 +9,7 @@ import pytest
 import torch
 from edgecodec.encoder.training import prior_net
 from edgecodec.encoder.training.prior_net import PriorNet, PriorShape
+from edgecodec.runtime.errors import ModelError
 from edgecodec.runtime.prior import Prior
 from edgecodec.runtime.prior_coding import coding_tables, prior_bits
 from edgecodec.runtime.prior_part import first_groups, part_of
@@ -201,6 +202,18 @@ def test_the_last_group_begins_anew_and_the_others_stay(
     assert 7 < bits[1] < 9
     assert all(parameter.requires_grad for parameter in net.parameters())
     Prior.from_arrays(net.arrays())
+
+
+def test_the_last_group_can_be_that_of_another_prior() -> None:
+    net, other = (random_net(False, Previous.SEEN, seed) for seed in (1, 2))
+    began, taken = net.arrays(), other.arrays()
+    net.take_last(other)
+    for name, array in net.arrays().items():
+        is_last = name.endswith(("_0_2", "_1_2"))
+        np.testing.assert_array_equal(array, (taken if is_last else began)[name])
+    assert (began["w1_0_2"] != taken["w1_0_2"]).any()
+    with pytest.raises(ModelError, match="no last group"):
+        net.take_last(random_net(False, Previous.UNKNOWN))
 
 
 @pytest.mark.parametrize("previous", Previous)

@@ -326,6 +326,28 @@ def test_the_command_begins_the_last_group_anew(
             assert (old[name] == new[name]).all() == (not is_last)
 
 
+def test_the_command_takes_the_last_group_of_another(
+    packs: tuple[SymbolPack, SymbolPack],
+    shape: PriorShape,
+    trained: tuple[PriorNet, Progress],
+    tmp_path: Path,
+    monkeypatch,
+) -> None:
+    path, other, made = (tmp_path / f"{name}.npz" for name in ("one", "other", "made"))
+    publish_prior(trained[0], path, trained[1])
+    publish_prior(fresh(shape), other, trained[1])
+    run_command(
+        monkeypatch,
+        *("--pack", saved(packs, tmp_path / "one", "p"), "--last-of", other),
+        *("--kind", "p", "--checkpoint", tmp_path / "run.pt", "--steps", 0, "--start", path),
+        *("--threads", 1, "--publish", made),
+    )
+    with np.load(path) as one, np.load(other) as two, np.load(made) as new:
+        for name in new:
+            wanted = two if name.endswith(("_0_2", "_1_2")) else one
+            np.testing.assert_array_equal(new[name], wanted[name])
+
+
 def test_the_command_goes_on_from_a_prior(
     packs: tuple[SymbolPack, SymbolPack],
     trained: tuple[PriorNet, Progress],
