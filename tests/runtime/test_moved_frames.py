@@ -29,7 +29,14 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from . import prior_samples
-from .motion_samples import cosine_tables, fixed_arrays, prior_of, some_levels, some_vectors
+from .motion_samples import (
+    cosine_tables,
+    fixed_arrays,
+    prior_of,
+    random_arrays,
+    some_levels,
+    some_vectors,
+)
 from .mutations import any_raw
 from .prior_samples import DESIGNS, PLAIN, Design, from_digest, prior_symbols
 
@@ -339,6 +346,19 @@ def test_a_prior_suits_if_it_sees_and_codes_differences_of_as_many_channels() ->
         suits = design.previous == 1 and not design.whole
         assert suits_motion(prior_of(design), cosine_tables(design.channels)) == suits
     assert not suits_motion(prior_of(PLAIN), cosine_tables(PLAIN.channels))
+
+
+def test_a_frame_is_drawn_once_for_all_that_look_at_it() -> None:
+    shown = Shown.still(some_levels(3, DESIGN.channels, (4, 5)))
+    drawing = shown.drawing(TABLES)
+    assert shown.drawing(TABLES) is drawing
+    # By other tables it is another picture.
+    other = MotionTables.from_arrays(random_arrays(3, DESIGN.channels))
+    assert shown.drawing(other) is not drawing
+    assert shown.drawing(TABLES) is drawing
+    every = np.argwhere(np.ones((4, 5), bool))
+    one, another = (shown.drawing(each).showing(every).luma for each in (TABLES, other))
+    assert (one != another).any()
 
 
 GOLDEN = ("b284a084dd3351c0", "ae38ff8aa1f12289")
