@@ -283,8 +283,9 @@ def test_what_only_the_future_shows_is_found_where_it_has_moved_to(
     columns = slice(WIDTH // 32 + 1, -1)
     assert share(frame.sides[1:-1, columns], FUTURE) > 0.7
     down, across = middle_vector(frame.shown.vectors[:, 1:-1, columns])
-    # Vectors that point to the same place in the future are all as good.
-    assert down == 0
+    # Vectors that point to the same place in the future are all as good, and halves of a sample
+    # hardly differ in what is so soft.
+    assert abs(down) <= 1
     assert abs(across - 8 * ahead) <= ahead / behind
 
 
