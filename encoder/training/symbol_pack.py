@@ -73,7 +73,8 @@ def read_symbols(*folders: Path, kind: FrameKind) -> tuple[SymbolPack, SymbolPac
     """Samples of frames of a kind: to train on, and those of other sources to measure with.
 
     Several folders, made of the same sources, are read as one; samples of frames of which nothing
-    is coded are left out. Raises EdgecodecError if fewer than two sources have such frames.
+    is coded are left out. Raises EdgecodecError if fewer than two sources have such frames, or if a
+    pack does not say how many groups are coded.
     """
     packs = [_of_folder(folder, kind) for folder in folders]
     trained, held = zip(*packs, strict=True)
@@ -86,6 +87,11 @@ def _of_folder(folder: Path, kind: FrameKind) -> tuple[SymbolPack, SymbolPack]:
     for path in sorted(folder.glob("*.npz")):
         with np.load(path, allow_pickle=False) as arrays:
             if f"{name}_quality" in arrays:
+                if f"{name}_groups" not in arrays:
+                    raise EdgecodecError(
+                        f"{path}: symbols without the groups that are coded, of an older "
+                        "make_symbols: make them again"
+                    )
                 fields = ("symbols", "previous", "quality", "groups")
                 part = SymbolPack(*(arrays[f"{name}_{field}"] for field in fields))
                 if part.groups.any():

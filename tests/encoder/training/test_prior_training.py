@@ -306,6 +306,17 @@ def test_frames_of_which_nothing_is_coded_are_left_out(
     assert (trained.groups == 1).all()
 
 
+def test_packs_of_before_there_were_groups_are_refused_by_name(
+    packs: tuple[SymbolPack, SymbolPack], tmp_path: Path
+) -> None:
+    folder = saved(packs, tmp_path / "symbols", "c")
+    with np.load(folder / "1.npz") as file:
+        arrays = {name: file[name] for name in file if name != "c_groups"}
+    np.savez(folder / "1.npz", allow_pickle=False, **arrays)
+    with pytest.raises(EdgecodecError, match=r"1\.npz: .* make them again"):
+        read_symbols(folder, kind=FrameKind.C)
+
+
 def test_the_command_begins_the_last_group_anew(
     packs: tuple[SymbolPack, SymbolPack],
     trained: tuple[PriorNet, Progress],
