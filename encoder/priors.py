@@ -12,6 +12,7 @@ from ..runtime.prior import KIND_LETTERS, Prior, packaged_priors
 from .targets import Metric
 
 HELD_LETTER = "h"
+DETAIL_LETTER = "d"
 I_LETTERS = {Metric.PSNR: KIND_LETTERS[FrameKind.I], Metric.SSIM: "s"}
 """Of I-frames' priors, by the measure that their analysis network was trained by."""
 Priors = Mapping[FrameKind, Prior]
@@ -49,3 +50,9 @@ def held_prior(tier: str) -> Prior | None:
     """The installed prior that continues frames by the symbols of the frame before, for a tier
     whose frames otherwise move; None if there is none."""
     return packaged_priors().get(f"{tier}-{HELD_LETTER}")
+
+
+def detail_prior(tier: str) -> Prior | None:
+    """The installed prior that codes what a tier's I-frame decoder does not draw; None if there is
+    none."""
+    return packaged_priors().get(f"{tier}-{DETAIL_LETTER}")

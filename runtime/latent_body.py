@@ -52,7 +52,7 @@ class LatentPacket:
     future for B, the frame that it continues for C. `quality` is 0 to 63. `data` is read by
     `symbols.decode_latent`, by `prior_coding.decode_with_prior` where the kind has a prior, and
     where the body has motion of C frames by `moved_frames.decode_moved`, of B frames by
-    `between_frames.decode_between`.
+    `between_frames.decode_between`. `detail` is read by `detail.decode_detail`, `b""` is none.
     """
 
     kind: FrameKind
@@ -60,6 +60,7 @@ class LatentPacket:
     references: tuple[int, ...]
     quality: int
     data: bytes = field(repr=False)
+    detail: bytes = field(default=b"", repr=False)
 
 
 PriorIds = tuple[str | None, str | None, str | None, str | None]
@@ -76,7 +77,7 @@ class LatentBody:
     `priors` are the ids (16 hexadecimal digits) of what codes I, P, B and C frames; kinds that
     have one use no difference tables. Where there are C frames, I and C have one. `motion` is the
     id of the tables by which C and B frames move, None where they do not. With it B frames have a
-    prior too.
+    prior too. `detail` is the id of the prior that codes frames' detail, None where none has any.
     """
 
     models: tuple[str, ...]
@@ -84,6 +85,7 @@ class LatentBody:
     packets: tuple[LatentPacket, ...]
     priors: PriorIds = NO_PRIORS
     motion: str | None = None
+    detail: str | None = None
 
     def drawn_alone(self, kind: FrameKind) -> bool:
         """Whether frames of a kind are drawn from nothing but their own latents, as I frames."""
@@ -105,6 +107,7 @@ class _LatentField(IntEnum):
     DATA = 0x8004
     PRIORS = 0x8005
     MOTION = 0x8006
+    DETAIL = 0x8007
 
 
 def pack_latents(body: LatentBody) -> bytes:
@@ -119,17 +122,23 @@ def pack_latents(body: LatentBody) -> bytes:
             pack_signed(*(reference - packet.position for reference in packet.references)),
             pack_unsigned(len(packet.data)),
         )
+        if body.detail is not None:
+            table.append(pack_unsigned(len(packet.detail)))
+        elif packet.detail:
+            raise ValueError(f"frame {packet.position} has detail, and the body no prior for it")
     fields = [
         (_LatentField.MODELS, pack_model_ids(body.models)),
         (_LatentField.DIFFERENCE_TABLES, bytes(sum(body.difference_tables, ()))),
         (_LatentField.TABLE, b"".join(table)),
-        (_LatentField.DATA, b"".join(packet.data for packet in body.packets)),
+        (_LatentField.DATA, b"".join(packet.data + packet.detail for packet in body.packets)),
     ]
     if body.priors != NO_PRIORS:
         ids = tuple(_NO_PRIOR if each is None else each for each in body.priors)
         fields.append((_LatentField.PRIORS, pack_model_ids(ids)))
     if body.motion is not None:
         fields.append((_LatentField.MOTION, pack_model_ids((body.motion,))))
+    if body.detail is not None:
+        fields.append((_LatentField.DETAIL, pack_model_ids((body.detail,))))
     return pack_fields(fields)
 
 
@@ -143,9 +152,19 @@ def parse_latents(body: bytes, frames: int, what: str) -> LatentBody:
     if len(tables) != KINDS * GROUPS or max(tables) >= TABLES:
         raise BitstreamError(f"{what}: {KINDS} x {GROUPS} tables of 0 to {TABLES - 1} are wanted")
     rows = tuple(tables[start : start + GROUPS] for start in range(0, len(tables), GROUPS))
-    motion, priors = _parse_motion(fields), _parse_priors(fields)
-    packets = _parse_latent_packets(fields, frames, moves=motion is not None)
-    parsed = LatentBody(models, rows, packets, priors, motion)
+    priors = _parse_priors(fields)
+    motion = _parse_id(fields, _LatentField.MOTION, "motion tables")
+    detail = _parse_id(fields, _LatentField.DETAIL, "priors of detail")
+    packets = _parse_latent_packets(
+        fields, frames, moves=motion is not None, detailed=detail is not None
+    )
+    parsed = LatentBody(models, rows, packets, priors, motion, detail)
+    for packet in packets:
+        if packet.detail and not parsed.drawn_alone(packet.kind):
+            raise BitstreamError(
+                f"{what}: {packet.kind.name} frame {packet.position} has detail, which only frames "
+                "that are drawn alone have"
+            )
     kinds = {packet.kind for packet in packets}
     for kind in sorted(kinds - {FrameKind.I}):
         if parsed.drawn_alone(kind):
@@ -168,17 +187,19 @@ def _parse_priors(fields: Fields) -> PriorIds:
     return i, p, b, c
 
 
-def _parse_motion(fields: Fields) -> str | None:
-    data = fields.optional(_LatentField.MOTION)
+def _parse_id(fields: Fields, field_id: _LatentField, name: str) -> str | None:
+    data = fields.optional(field_id)
     if data is None:
         return None
     ids = parse_model_ids(data, fields.what)
     if len(ids) != 1:
-        raise BitstreamError(f"{fields.what}: {len(ids)} motion tables, one is wanted")
+        raise BitstreamError(f"{fields.what}: {len(ids)} {name}, one is wanted")
     return ids[0]
 
 
-def _parse_latent_packets(fields: Fields, frames: int, *, moves: bool) -> tuple[LatentPacket, ...]:
+def _parse_latent_packets(
+    fields: Fields, frames: int, *, moves: bool, detailed: bool
+) -> tuple[LatentPacket, ...]:
     table, content = fields.cursor(_LatentField.TABLE), fields.cursor(_LatentField.DATA)
     packets: list[LatentPacket] = []
     decoded: dict[int, FrameKind] = {}
@@ -198,7 +219,8 @@ def _parse_latent_packets(fields: Fields, frames: int, *, moves: bool) -> tuple[
                 )
         decoded[position] = kind
         data = content.take(table.unsigned())
-        packets.append(LatentPacket(kind, position, references, tag >> 2, data))
+        detail = content.take(table.unsigned()) if detailed else b""
+        packets.append(LatentPacket(kind, position, references, tag >> 2, data, detail))
     table.finish()
     content.finish()
     check_each_once([packet.position for packet in packets], frames, fields.what)

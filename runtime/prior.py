@@ -80,7 +80,8 @@ def read_prior(path: Path) -> Prior:
 @cache
 def packaged_priors(folder: Path = _PACKAGED) -> Mapping[str, Prior]:
     """All priors that are installed with edgecodec, by name: tier, hyphen, and letter i, p, b or c,
-    h for C frames without motion where others have it, or s for I frames made for MS-SSIM."""
+    h for C frames without motion where others have it, s for I frames made for MS-SSIM, or d for
+    detail."""
     return {path.stem: read_prior(path) for path in sorted(folder.glob("*.npz"))}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ...decoder import IFrameDecoder, load
 from ...decoder.networks import PIXEL_SCALE, RELU6_SCALE
 from ...runtime.chunks import StrategyId
+from ...runtime.detail import seen_before, with_detail
 from ...runtime.errors import ModelError
 from ...runtime.frame_levels import latent_of, levels_of
 from ...runtime.frames import PictureFormat, Planes
@@ -23,20 +24,23 @@ from ...runtime.moved_frames import Shown
 from ...runtime.packing import pack, unpack
 from ...runtime.payloads import FrameKind, LatentBody
 from ...runtime.prior import Prior
+from ...runtime.prior_coding import prior_bits
 from ...runtime.sessions import Network, NetworkPool
 from ..analysis import AnalysisNetwork, load_analysis
 from ..analysis_weights import weights_path
 from ..between_coding import between_frame
+from ..detail_coding import FIRST_QUALITY, Detail, frame_detail
 from ..latent_kinds import NETWORKS, frame_kinds
 from ..latent_rate import coding_of
 from ..latent_refinement import refined
 from ..latent_symbols import device_latent, finest_quality
 from ..masking import error_weights
 from ..moved_coding import PRICE_OF_A_BIT, Moved, moved_frame
-from ..priors import Priors, held_prior, tier_motion, tier_priors
+from ..priors import Priors, detail_prior, held_prior, tier_motion, tier_priors
 from ..quality import psnr
 from ..reference import Reference
 from ..scene import Scene
+from ..scene_detail import FrameDetail, LatentFrame, scene_detail
 from ..stillness import stands_still
 from ..symbol_choice import sent_symbols
 from ..targets import Metric
@@ -54,6 +58,7 @@ from .latent_order import (
 
 _BLOCK = 8
 _MULTIPLE = 16
+_FINEST_LATENTS = len(STEPS_Q16) - 1
 _PORTS = ("past", "future")
 # B-frames in the middle feed no other frame's reference but those below them: they may be coarser.
 _B_QUALITY_OFFSET = 8
@@ -61,8 +66,13 @@ _B_QUALITY_OFFSET = 8
 _MOVED_QUALITY_OFFSET = 8
 # Where B-frames lie between those that continue another: of these, and of B-frames by their depth.
 _REACHING_QUALITY_OFFSETS = (4, 10, 15, 19)
+# Detail that is seen once is as fine as is right for a quality by so much coarser than the coarsest
+# frames.
+_DETAIL_QUALITY_OFFSET = 8
 # From a quality's step to that of the next coarser one.
-_STEP_RATIO = 16 ** (1 / (len(STEPS_Q16) - 1))
+_STEP_RATIO = 16 ** (1 / _FINEST_LATENTS)
+# By how much latents may be coarser than what is asked for, where detail makes up for it.
+_COARSER_LATENTS = (0, 10, 20, 30)
 REACH = 8
 """How many frames lie from a frame that others are between to the next, where nobody says."""
 
@@ -72,7 +82,7 @@ class CodedFrame:
     """One frame through analysis, symbols [C, h, w] and the INT8 network, as the player sees it.
 
     `latent` [1, L, h, w] is what the network took. `moved` is what is sent of a frame that is
-    continued by motion.
+    continued by motion, `detail` what was added to what the network drew.
     """
 
     symbols: NDArray[np.int16]
@@ -80,6 +90,7 @@ class CodedFrame:
     feature: NDArray[np.uint8]
     latent: NDArray[np.uint8]
     moved: Moved | None = None
+    detail: Detail | None = None
 
 
 class LatentCoder:
@@ -89,7 +100,8 @@ class LatentCoder:
     trained by (`analysis_weights.tuned`). `refinement` is how many steps of descent
     the latents of I-frames take (`latent_refinement`). `priors` code the symbols, and continued
     frames move by `motion`, or in scenes that stand still are coded by the symbols before, with the
-    prior `held`: what is installed for the tier where no priors are given. Raises ModelError if the
+    prior `held`; `detail` codes what networks do not draw. These are what is installed for the tier
+    where no priors are given. Raises ModelError if the
     tier has no networks of the kind that is asked for, or they are not installed.
     """
 
@@ -104,10 +116,12 @@ class LatentCoder:
         priors: Priors | None = None,
         motion: MotionTables | None = None,
         held: Prior | None = None,
+        detail: Prior | None = None,
     ) -> None:
         self.priors = tier_priors(tier, tune) if priors is None else priors
         self.motion = tier_motion(tier, self.priors) if priors is None else motion
         self._held = held_prior(tier) if priors is None else held
+        self.detail = detail_prior(tier) if priors is None else detail
         self.tier, self.tune = tier, tune
         self._refinement = refinement
         self._folder = read_models(packaged_models(tier))
@@ -184,6 +198,50 @@ class LatentCoder:
             weights=self._weights(packed),
         )
         return self.reconstruct(symbols, picture, kind, references, quality)
+
+    def code_alone(
+        self, packed: NDArray[np.uint8], picture: PictureFormat, quality: int
+    ) -> tuple[int, CodedFrame]:
+        """A packed source frame [1, 96, H/8, W/8] that no other refers to, with its latents'
+        quality: at most `quality`, which goes on to `detail_coding.FINEST_QUALITY`.
+
+        Where there is detail, coarser latents with more of it are tried, and what costs least is
+        taken: by the price of a bit that networks were trained for.
+        """
+        finest = self.finest_quality(packed, min(quality, _FINEST_LATENTS))
+        if self.detail is None or quality < FIRST_QUALITY:
+            return finest, self.code(packed, picture, FrameKind.I, (), finest)
+        price = float(price_of_bits(torch.tensor(quality))) / (picture.width * picture.height)
+        source = unpack(packed, picture)
+        found: list[tuple[float, int, CodedFrame]] = []
+        for used in dict.fromkeys(min(finest, max(0, quality - by)) for by in _COARSER_LATENTS):
+            plain = self.code(packed, picture, FrameKind.I, (), used)
+            bits = prior_bits(plain.symbols, used, self.priors[FrameKind.I], None)
+            for coded in (plain, self._detailed(plain, packed, picture, used, quality)):
+                more = 0.0 if coded.detail is None else coded.detail.bits(self.detail)
+                error = 255.0**2 * 10 ** (-psnr(source, coded.planes).weighted / 10)
+                found.append((error + price * (bits + more), used, coded))
+        _, used, coded = min(found, key=lambda each: each[0])
+        return used, coded
+
+    def _detailed(
+        self,
+        coded: CodedFrame,
+        packed: NDArray[np.uint8],
+        picture: PictureFormat,
+        used: int,
+        quality: int,
+    ) -> CodedFrame:
+        """A frame with latents of quality `used`, and the detail that belongs to `quality`."""
+        assert self.detail is not None
+        # What pads the picture is not what the network drew there, but is not seen either.
+        drawn = pack(coded.planes, _BLOCK, _MULTIPLE)
+        seen = seen_before(coded.latent, used)
+        detail = frame_detail(packed, drawn, seen, quality - FIRST_QUALITY, self.detail)
+        if not detail.symbols.any():
+            return coded
+        planes = unpack(with_detail(drawn, detail.samples), picture)
+        return replace(coded, planes=planes, detail=detail)
 
     def code_moved(
         self,
@@ -332,6 +390,9 @@ def code_scene(
 ) -> tuple[LatentBody, list[float]]:
     """A scene in latents at a quality index, and (6 Y + U + V) / 8 in dB of each frame.
 
+    Qualities beyond 63, up to `detail_coding.FINEST_QUALITY`, are for frames that no other refers
+    to: they have detail. Others stay at 63.
+
     `interval` is how many frames I-frames are apart at most. None is the usual: with B-frames
     drawn from them `INTERVAL`, else the whole scene, as always with P-frames. `reach` is how many
     frames those that continue another by motion reach back, with B-frames between: 1 is none of
@@ -339,14 +400,51 @@ def code_scene(
     """
     coder = coder.suited_to(scene)
     quality_db = [0.0] * len(scene.frames)
-    sent: list[FrameSymbols] = []
+    sent: dict[int, FrameSymbols] = {}
+    has_detail = coder.detail is not None and FrameKind.C in frame_kinds(strategy, coder.priors)
+    latents: list[LatentFrame] = []
     for frame, used, coded in coded_frames(coder, strategy, scene, quality, interval, reach):
-        sent.append(FrameSymbols(frame, used, coded.symbols, coded.moved))
-        quality_db[frame.position] = psnr(scene.frames[frame.position], coded.planes).weighted
-    kinds = sorted({FrameKind.C if each.moved else each.frame.kind for each in sent})
+        at = frame.position
+        sent[at] = FrameSymbols(frame, used, coded.symbols, coded.moved, coded.detail)
+        quality_db[at] = psnr(scene.frames[at], coded.planes).weighted
+        if has_detail:
+            latents.append(LatentFrame(frame.kind, at, frame.references, used, coded.latent))
+    for at, made in _scene_detail(
+        coder, scene, [each.frame for each in sent.values()], latents, quality
+    ):
+        sent[at] = replace(sent[at], detail=made.sent)
+        shown = unpack(made.shown, scene.format)
+        quality_db[at] = psnr(scene.frames[at], shown).weighted
+    kinds = sorted({FrameKind.C if each.moved else each.frame.kind for each in sent.values()})
     # Several kinds may share a network.
     models = tuple(dict.fromkeys(coder.light(kind).entry.model_id for kind in kinds))
-    return latent_body(sent, models, coder.priors, coder.motion), quality_db
+    body = latent_body(list(sent.values()), models, coder.priors, coder.motion, coder.detail)
+    return body, quality_db
+
+
+def _scene_detail(
+    coder: LatentCoder,
+    scene: Scene,
+    order: Sequence[PlannedFrame],
+    frames: Sequence[LatentFrame],
+    quality: int,
+) -> Iterator[tuple[int, FrameDetail]]:
+    """The detail of those of a scene's `frames` that refer to others, or are referred to."""
+    referred = {reference for frame in frames for reference in frame.references}
+    followed = [each for each in frames if each.references or each.position in referred]
+    if coder.detail is None or not followed:
+        return iter(())
+    reaches = any(frame.depth for frame in order)
+    coarser = max(_offset(frame, reaches=reaches) for frame in order) + _DETAIL_QUALITY_OFFSET
+
+    def source(position: int) -> NDArray[np.uint8]:
+        return pack(scene.frames[position], _BLOCK, _MULTIPLE)
+
+    def draw(latent: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        frame, _ = coder.light(FrameKind.I).run({"latent": latent})
+        return frame
+
+    return scene_detail(followed, source, draw, coder.detail, quality - coarser)
 
 
 def coded_frames(
@@ -367,7 +465,10 @@ def coded_frames(
     _, other = frame_kinds(strategy, coder.priors)
     order = _order(coder, other, len(scene.frames), interval, reach)
     reaches = any(frame.depth for frame in order)
+    referred = {reference for frame in order for reference in frame.references}
+    asked_alone = quality
     followers = min(interval or len(order), len(order)) - 1 if other is FrameKind.C else 0
+    quality = min(quality, _FINEST_LATENTS)
     quality = min(
         coder.finest_quality(pack(scene.frames[at], _BLOCK, _MULTIPLE), quality)
         for at in {0, len(order) // 2, len(order) - 1}
@@ -381,7 +482,9 @@ def coded_frames(
         asked = quality - _offset(frame, reaches=reaches)
         used = max(0, asked)
         packed = pack(scene.frames[frame.position], _BLOCK, _MULTIPLE)
-        if frame.moves:
+        if frame.kind is FrameKind.I and frame.position not in referred:
+            used, coded = coder.code_alone(packed, scene.format, asked_alone)
+        elif frame.moves:
             away = [abs(frame.position - reference) for reference in frame.references]
             others = [seen[reference] for reference in frame.references]
             coded = coder.code_moved(packed, scene.format, others, away, asked)

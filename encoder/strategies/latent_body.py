@@ -21,6 +21,7 @@ from ...runtime.symbols import (
     choose_scale_index,
     encode_latent,
 )
+from ..detail_coding import Detail
 from ..moved_coding import Moved
 from ..priors import Priors
 from ..scale_choice import economical
@@ -31,13 +32,15 @@ from .latent_order import PlannedFrame, known_frames
 class FrameSymbols:
     """What is sent of one frame: `symbols` [C, h, w], at a quality index of 0 to 63.
 
-    `moved` is what is sent of a frame that is predicted by motion, None for all others.
+    `moved` is what is sent of a frame that is predicted by motion, None for all others, `detail`
+    what is added to what a network draws, None where nothing is.
     """
 
     frame: PlannedFrame
     quality: int
     symbols: NDArray[np.int16]
     moved: Moved | None = None
+    detail: Detail | None = None
 
 
 def latent_body(
@@ -45,12 +48,14 @@ def latent_body(
     models: tuple[str, ...],
     priors: Priors,
     motion: MotionTables | None = None,
+    detail: Prior | None = None,
 ) -> LatentBody:
-    """Frames in decoding order as a chunk's body. It names the priors of kinds that it has, and
-    the tables by which frames have moved.
+    """Frames in decoding order as a chunk's body. It names the priors of kinds that it has, the
+    tables by which frames have moved, and the prior of their `detail`.
 
     Raises ValueError for symbols that cannot be sent: of a kind without a prior 64 channels of
-    -127 to 127, of others what `encode_with_prior` takes; and for C frames without a prior.
+    -127 to 127, of others what `encode_with_prior` takes; and for C frames or detail without a
+    prior.
     """
     known = _known_symbols(frames)
     tables: list[tuple[int, ...]] = []
@@ -74,13 +79,23 @@ def latent_body(
             each.frame.references,
             each.quality,
             next(coded[each.frame.kind]),
+            _detail(each, detail),
         )
         for each in frames
     )
     i, p, b, c = ids
     used = motion if any(each.moved is not None for each in frames) else None
     motion_id = None if used is None else used.motion_id
-    return LatentBody(models, tuple(tables[:KINDS]), packets, (i, p, b, c), motion_id)
+    detail_id = detail.prior_id if detail and any(packet.detail for packet in packets) else None
+    return LatentBody(models, tuple(tables[:KINDS]), packets, (i, p, b, c), motion_id, detail_id)
+
+
+def _detail(each: FrameSymbols, prior: Prior | None) -> bytes:
+    if each.detail is None:
+        return b""
+    if prior is None:
+        raise ValueError("detail needs a prior")
+    return each.detail.packet(prior)
 
 
 def _known_symbols(frames: Sequence[FrameSymbols]) -> Mapping[int, NDArray[np.int16] | None]:

@@ -4,7 +4,7 @@ a prior."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Generic, Protocol, TypeVar
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,10 +22,10 @@ from ..prior_coding import decode_with_prior, network_symbols
 from ..prior_shape import Previous
 from ..symbols import CHANNELS, ScaleIndex, decode_latent
 from ._context import SceneContext
+from ._kept import Kept
 
 Decoded = NDArray[np.int16]
 """Symbols [C, h, w] of a frame as they are coded, or levels of one that has moved."""
-_Frame = TypeVar("_Frame")
 Latent = NDArray[np.uint8]
 """[1, channels, h, w], zero at level 128."""
 
@@ -45,9 +45,10 @@ class KindDecoder(Protocol):
         """What networks take of it. BitstreamError if they cannot."""
 
 
-def kind_decoders(
-    body: LatentBody, shape: tuple[int, int], context: SceneContext
-) -> Mapping[FrameKind, KindDecoder]:
+KindDecoders = Mapping[FrameKind, KindDecoder]
+
+
+def kind_decoders(body: LatentBody, shape: tuple[int, int], context: SceneContext) -> KindDecoders:
     """A decoder for each kind of frame that a chunk has, of latents of `shape` (h, w) cells.
 
     ModelError if a prior is not there, BitstreamError if it does not suit its frames.
@@ -60,8 +61,8 @@ def kind_decoders(
         prior = priors[kind]
         if prior is not None and kind is not FrameKind.I and body.drawn_alone(kind):
             _check_continued(kind, prior, first, tables)
-    shown: _Kept[Shown] = _Kept(body, context.limits)
-    kept: _Kept[Decoded] = _Kept(body, context.limits)
+    shown: Kept[Shown] = Kept(body, context.limits)
+    kept: Kept[Decoded] = Kept(body, context.limits)
     made: dict[FrameKind, KindDecoder] = {}
     for kind, prior in priors.items():
         if prior is None:
@@ -110,36 +111,6 @@ def _check_continued(
         )
 
 
-class _Kept(Generic[_Frame]):
-    """What frames decoded to, as long as a later one continues them."""
-
-    def __init__(self, body: LatentBody, limits: Limits) -> None:
-        self._most = limits.max_frames_held
-        self._steps = {packet.position: step for step, packet in enumerate(body.packets)}
-        self._last_use = {
-            reference: step
-            for step, packet in enumerate(body.packets)
-            for reference in body.rests_on(packet)
-        }
-        self._frames: dict[int, _Frame] = {}
-
-    def of(self, packet: LatentPacket) -> list[_Frame]:
-        """What a frame refers to."""
-        return [self._frames[reference] for reference in packet.references]
-
-    def keep(self, packet: LatentPacket, decoded: _Frame) -> None:
-        """Keep what a frame decoded to if a later one continues it, and no longer those frames
-        that none does."""
-        self._frames[packet.position] = decoded
-        step = self._steps[packet.position]
-        for position in [each for each in self._frames if self._last_use.get(each, -1) <= step]:
-            del self._frames[position]
-        if len(self._frames) > self._most:
-            raise BitstreamError(
-                f"{len(self._frames)} frames are yet to be continued, at most {self._most} may"
-            )
-
-
 class _Scaled:
     channels = CHANNELS
     needs_all = True
@@ -165,7 +136,7 @@ class _WithPrior:
         kind: FrameKind,
         prior: Prior,
         shape: tuple[int, int],
-        kept: _Kept[Decoded],
+        kept: Kept[Decoded],
         limits: Limits,
     ) -> None:
         self.channels = prior.channels + prior.whole
@@ -194,7 +165,7 @@ class _WithPrior:
 class _Moving:
     """I frames that others continue by motion, and need the levels of."""
 
-    def __init__(self, whole: KindDecoder, shown: _Kept[Shown]) -> None:
+    def __init__(self, whole: KindDecoder, shown: Kept[Shown]) -> None:
         self.channels = whole.channels
         self.needs_all = whole.needs_all
         self._whole = whole
@@ -216,7 +187,7 @@ class _Moved:
     needs_all = False
 
     def __init__(
-        self, prior: Prior, tables: MotionTables, shown: _Kept[Shown], limits: Limits
+        self, prior: Prior, tables: MotionTables, shown: Kept[Shown], limits: Limits
     ) -> None:
         self.channels = prior.channels + 1
         self._prior = prior

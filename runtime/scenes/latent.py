@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..av_planes import frozen
+from ..detail import with_detail
 from ..errors import BitstreamError, UnsupportedError
 from ..frames import PictureFormat, Planes
 from ..packing import padded_size, unpack
@@ -15,7 +17,8 @@ from ..payloads import FrameKind, LatentBody, LatentPacket
 from ..prefetch import prefetched
 from ..sessions import Network
 from ._context import SceneContext
-from ._symbols import KindDecoder, kind_decoders
+from ._detail import DetailDecoder
+from ._symbols import KindDecoder, KindDecoders, kind_decoders
 
 LATENT_STRIDE = 16
 # Symbols of so many frames wait for the networks: half a megabyte to one each at 1080p.
@@ -23,6 +26,15 @@ _LATENTS_AHEAD = 4
 _LATENT_PORT = "latent"
 _REFERENCE_PORTS = ("past", "future")
 Feature = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class _Drawable:
+    """What a frame is drawn from: what its network takes [1, C, h, w], and the samples of its
+    detail [96, 2 h, 2 w] if it has any."""
+
+    latent: NDArray[np.uint8]
+    detail: NDArray[np.int16] | None
 
 
 def latent_shape(picture: PictureFormat) -> tuple[int, int]:
@@ -48,8 +60,9 @@ def decode_latents(body: LatentBody, context: SceneContext, first: int = 0) -> I
     decoders = kind_decoders(body, latent_shape(context.format), context)
     for kind, decoder in decoders.items():
         _check_channels(kind, decoder, networks[kind])
+    detail = DetailDecoder(body, decoders, context)
     drawn = _drawn(body, first)
-    with prefetched(_decoded_latents(body, decoders, drawn), _LATENTS_AHEAD) as latents:
+    with prefetched(_decoded_latents(body, decoders, detail, drawn), _LATENTS_AHEAD) as latents:
         packets = [packet for packet in body.packets if packet.position in drawn]
         yield from _made(body, packets, latents, networks, context, first)
 
@@ -64,23 +77,31 @@ def _check_channels(kind: FrameKind, decoder: KindDecoder, network: Network) -> 
 
 
 def _decoded_latents(
-    body: LatentBody, decoders: Mapping[FrameKind, KindDecoder], drawn: Container[int]
-) -> Iterator[NDArray[np.uint8]]:
-    """What the networks take for each packet that is drawn."""
+    body: LatentBody,
+    decoders: KindDecoders,
+    detail: DetailDecoder,
+    drawn: Container[int],
+) -> Iterator[_Drawable]:
+    """What each packet that is drawn is drawn from."""
     needed = _decoded(body, decoders, drawn)
     for packet in body.packets:
         if packet.position not in needed:
             continue
         decoder = decoders[packet.kind]
         decoded = decoder.decode(packet)
-        if packet.position in drawn:
-            yield decoder.latent(decoded, packet.quality)
+        is_drawn = packet.position in drawn
+        if is_drawn or detail.is_there:
+            latent = decoder.latent(decoded, packet.quality)
+            # Later frames keep it, whether this one is shown or not.
+            samples = detail.decode(packet, latent)
+            if is_drawn:
+                yield _Drawable(latent, samples)
 
 
 def _made(
     body: LatentBody,
     packets: Sequence[LatentPacket],
-    latents: Iterator[NDArray[np.uint8]],
+    drawables: Iterator[_Drawable],
     networks: dict[FrameKind, Network],
     context: SceneContext,
     first: int,
@@ -93,14 +114,16 @@ def _made(
     features: dict[int, Feature] = {}
     waiting: dict[int, Planes] = {}
     shown = first
-    for step, (packet, latent) in enumerate(zip(packets, latents, strict=True)):
-        inputs = {_LATENT_PORT: latent}
+    for step, (packet, drawable) in enumerate(zip(packets, drawables, strict=True)):
+        inputs = {_LATENT_PORT: drawable.latent}
         for port, reference in zip(_REFERENCE_PORTS, _features_of(packet, body), strict=False):
             inputs[port] = features[reference]
         frame, feature = networks[packet.kind].run(inputs)
         if packet.position in last_use:
             features[packet.position] = feature
         if packet.position >= first:
+            if drawable.detail is not None:
+                frame = with_detail(frame, drawable.detail)
             waiting[packet.position] = unpack(frame, context.format)
         held, most = max(len(waiting), len(features)), context.limits.max_frames_held
         if held > most:
@@ -126,9 +149,7 @@ def _drawn(body: LatentBody, first: int) -> set[int]:
     return drawn
 
 
-def _decoded(
-    body: LatentBody, decoders: Mapping[FrameKind, KindDecoder], drawn: Container[int]
-) -> set[int]:
+def _decoded(body: LatentBody, decoders: KindDecoders, drawn: Container[int]) -> set[int]:
     """Positions of the frames whose symbols are needed for those that are `drawn`."""
     decoded: set[int] = set()
     for packet in reversed(body.packets):

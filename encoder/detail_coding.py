@@ -1,0 +1,82 @@
+"""Detail of a frame that costs least together with what it leaves out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..runtime.detail import QUALITIES, detail_samples, encode_detail, step, transform
+from ..runtime.packing import Packed
+from ..runtime.prior import Prior
+from ..runtime.prior_coding import prior_bits
+from .symbol_choice import Symbols, Weights, choose_symbols
+
+PRICE_OF_A_BIT = 0.12
+"""In squared quantiser's steps."""
+FIRST_QUALITY = 21
+"""The quality of latents at whose price of a bit detail's coarsest step is right: a bit of it, of
+`PRICE_OF_A_BIT` squared steps, costs as much there as one of latents. Both steps go the same way
+from there, so detail of quality d belongs to a price of quality d + 21."""
+FINEST_QUALITY = FIRST_QUALITY + QUALITIES - 1
+"""The finest quality that is asked for: beyond 63 latents stay as they are, and detail goes on."""
+
+
+@dataclass(frozen=True, eq=False)
+class Detail:
+    """A frame's detail as it is sent: `symbols` [96, h, w] int16 of a quality of 0 to 63, what
+    their prior sees as the frame before, and whether the frame keeps what it may of others'."""
+
+    quality: int
+    symbols: Symbols
+    seen: Symbols
+    keeps: bool = True
+
+    @property
+    def samples(self) -> NDArray[np.int16]:
+        """What the symbols add to a packed frame, [96, h, w] in grey levels."""
+        return detail_samples(self.symbols, self.quality)
+
+    def bits(self, prior: Prior) -> float:
+        """How many bits the symbols take, at most a few words less than `packet`."""
+        return prior_bits(self.symbols, self.quality, prior, self.seen)
+
+    def packet(self, prior: Prior) -> bytes:
+        """Its bytes."""
+        return encode_detail(self.symbols, self.quality, prior, self.seen, keeps=self.keeps)
+
+
+def frame_detail(
+    source: Packed,
+    shown: Packed,
+    seen: Symbols,
+    detail_quality: int,
+    prior: Prior,
+    weights: Weights | None = None,
+) -> Detail:
+    """What `shown` [1, 96, h, w] lacks of `source`, both packed by blocks of 8, as far as it is
+    worth its bits: all symbols may be 0.
+
+    `seen` is as of `runtime.detail.seen_before`, `weights` [h, w] are what squared errors count in
+    each block, 1 if None.
+    """
+    missing = source[0].astype(np.float32) - shown[0]
+    flat = missing.reshape(len(missing), -1).T @ _analysis()
+    levels = np.ascontiguousarray(flat.T).reshape(missing.shape) / step(detail_quality)
+    symbols = choose_symbols(
+        levels.astype(np.float32),
+        detail_quality,
+        prior,
+        seen,
+        price=PRICE_OF_A_BIT,
+        weights=weights,
+    )
+    return Detail(detail_quality, symbols, seen)
+
+
+@cache
+def _analysis() -> NDArray[np.float32]:
+    """[96 samples, 96 coefficients]: the inverse of `transform`, which is not quite orthogonal."""
+    return np.linalg.inv(transform().astype(np.float64)).astype(np.float32)
