@@ -8,20 +8,14 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ..runtime.detail import QUALITIES, detail_samples, encode_detail, step, transform
+from ..runtime.detail import detail_samples, encode_detail, step, transform
 from ..runtime.packing import Packed
 from ..runtime.prior import Prior
 from ..runtime.prior_coding import prior_bits
-from .symbol_choice import Symbols, Weights, choose_symbols
+from .symbol_choice import Levels, Symbols, Weights, choose_symbols
 
 PRICE_OF_A_BIT = 0.12
 """In squared quantiser's steps."""
-FIRST_QUALITY = 21
-"""The quality of latents at whose price of a bit detail's coarsest step is right: a bit of it, of
-`PRICE_OF_A_BIT` squared steps, costs as much there as one of latents. Both steps go the same way
-from there, so detail of quality d belongs to a price of quality d + 21."""
-FINEST_QUALITY = FIRST_QUALITY + QUALITIES - 1
-"""The finest quality that is asked for: beyond 63 latents stay as they are, and detail goes on."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,18 +56,20 @@ def frame_detail(
     `seen` is as of `runtime.detail.seen_before`, `weights` [h, w] are what squared errors count in
     each block, 1 if None.
     """
-    missing = source[0].astype(np.float32) - shown[0]
-    flat = missing.reshape(len(missing), -1).T @ _analysis()
-    levels = np.ascontiguousarray(flat.T).reshape(missing.shape) / step(detail_quality)
+    levels = missing(source, shown, detail_quality)
     symbols = choose_symbols(
-        levels.astype(np.float32),
-        detail_quality,
-        prior,
-        seen,
-        price=PRICE_OF_A_BIT,
-        weights=weights,
+        levels, detail_quality, prior, seen, price=PRICE_OF_A_BIT, weights=weights
     )
     return Detail(detail_quality, symbols, seen)
+
+
+def missing(source: Packed, shown: Packed, detail_quality: int) -> Levels:
+    """What `shown` lacks of `source`, both [1, 96, h, w], as coefficients in steps [96, h, w]."""
+    samples = source[0].astype(np.float32) - shown[0]
+    flat = samples.reshape(len(samples), -1).T @ _analysis()
+    coefficients = np.ascontiguousarray(flat.T).reshape(samples.shape)
+    levels: Levels = (coefficients / step(detail_quality)).astype(np.float32)
+    return levels
 
 
 @cache

@@ -56,3 +56,9 @@ def detail_prior(tier: str) -> Prior | None:
     """The installed prior that codes what a tier's I-frame decoder does not draw; None if there is
     none."""
     return packaged_priors().get(f"{tier}-{DETAIL_LETTER}")
+
+
+def coded_detail(tier: str, tune: Metric) -> Prior | None:
+    """The same where latents are optimised for `tune`: detail is chosen by squared errors, so there
+    is none for other measures."""
+    return detail_prior(tier) if tune is Metric.PSNR else None

@@ -24,9 +24,9 @@ from ..runtime.detail import (
 )
 from ..runtime.frame_levels import Levels, levels_of
 from ..runtime.packing import Packed
-from ..runtime.payloads import FrameKind
 from ..runtime.prior import Prior
-from .detail_coding import FINEST_QUALITY, FIRST_QUALITY, Detail, frame_detail
+from .detail_coding import Detail, frame_detail
+from .detail_quality import FINEST_QUALITY, FIRST_QUALITY
 from .quality import PSNR_WEIGHTS
 from .symbol_choice import Weights
 
@@ -44,10 +44,9 @@ _LEAST_ERROR = 1e-3
 
 @dataclass(frozen=True, eq=False)
 class LatentFrame:
-    """A frame as it is sent without detail: its kind, position and references in display order,
+    """A frame as it is sent without detail: its position and references in display order,
     its quality, and the latent [1, L, h, w] that the network takes."""
 
-    kind: FrameKind
     position: int
     references: tuple[int, ...]
     quality: int
@@ -73,7 +72,7 @@ def scene_detail(
 
     `source` gives the frame at a position packed by blocks of 8, [1, 96, 2 h, 2 w], `draw` what
     the network makes of a latent, packed so too. `quality` is that by whose price of a bit detail
-    pays that is seen once: at most `detail_coding.FINEST_QUALITY`.
+    pays that is seen once: at most `detail_quality.FINEST_QUALITY`.
     """
     levels = {frame.position: levels_of(frame.latent) for frame in frames}
     times = _times_seen(frames, levels)
@@ -82,8 +81,7 @@ def scene_detail(
         own = levels[frame.position]
         kept = kept_samples(own, [done[reference] for reference in frame.references])
         finest, weights = _worth(times[frame.position], quality)
-        # What lies between two frames is hardly ever seen longer than once.
-        pays = finest >= 0 and frame.kind is not FrameKind.B
+        pays = finest >= 0
         done[frame.position] = Detailed(own, None)
         if kept is None and not pays:
             continue

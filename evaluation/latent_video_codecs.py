@@ -14,7 +14,6 @@ from ..encoder.effort import Effort
 from ..encoder.resources import Resources
 from ..encoder.scene import Scene
 from ..encoder.strategies import LatentTrial
-from ..encoder.strategies.latent_trial import FINEST_QUALITY
 from ..encoder.targets import Metric
 from ..runtime.chunks import StrategyId
 from ..runtime.frames import Planes
@@ -142,7 +141,7 @@ class LatentVideo:
 
     def _body(self, scene: Scene, setting: float) -> LatentBody:
         trial = LatentTrial(self.strategy, self.tier, "cpu", self.effort, self.tune)
-        (made,) = trial.encode(scene, FINEST_QUALITY - setting, self._resources)
+        (made,) = trial.encode(scene, trial.finest_quality - setting, self._resources)
         body = parse_body(self.strategy, made.read_body(), len(scene.frames))
         assert isinstance(body, LatentBody)
         return body

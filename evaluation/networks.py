@@ -30,7 +30,6 @@ from ..encoder.resources import Resources
 from ..encoder.scene import Scene
 from ..encoder.script import run_script
 from ..encoder.strategies import Candidate, LatentTrial, StandardTrial
-from ..encoder.strategies.latent_trial import FINEST_QUALITY
 from ..runtime.chunks import Codec, StrategyId
 from ..runtime.container import Limits
 from ..runtime.models import packaged_models, read_models
@@ -143,7 +142,7 @@ def latent_scores(
     for strategy in _latent_strategies(tier):
         for quality in _QUALITIES:
             trial = LatentTrial(strategy, tier, "cpu")
-            (made,) = trial.encode(scene, FINEST_QUALITY - quality, resources)
+            (made,) = trial.encode(scene, trial.finest_quality - quality, resources)
             name = strategy.name.lower()
             yield LatentScore(
                 clip, name, quality, round(made.bits / pixels, 5), round(made.psnr, 4)

@@ -24,6 +24,8 @@ from .still_pictures import Still
 from .streams import stream_frames
 
 QUALITIES: Sequence[float] = (2, 12, 22, 32, 42, 52, 62)
+DETAILED_QUALITIES: Sequence[float] = (*QUALITIES, 72, 82)
+"""Where there is detail."""
 _RATE = Fraction(25)
 
 

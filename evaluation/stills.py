@@ -25,6 +25,7 @@ from rich.console import Console
 from rich.progress import track
 
 from ..encoder.analysis_weights import tuned
+from ..encoder.priors import coded_detail
 from ..encoder.quality import psnr
 from ..encoder.resources import Resources
 from ..encoder.script import run_script
@@ -33,7 +34,7 @@ from .atomic import write_text
 from .bdrate import RatePoint, bd_rate, ssim_db, unbeaten
 from .ms_ssim import LumaMsSsim
 from .still_codecs import ANCHORS, StillCodec
-from .still_latents import FloatIFrames, IFrames
+from .still_latents import DETAILED_QUALITIES, QUALITIES, FloatIFrames, IFrames
 from .still_pictures import Still, read_stills
 from .tables import Table
 
@@ -181,7 +182,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     tune = Metric(asked.tune)
     if tuned(asked.tier, tune) is not tune:
         parser.error(f"tier {asked.tier} has no analysis network for --tune {asked.tune}")
-    tested: StillCodec = IFrames(asked.tier, Resources(asked.threads), asked.refine, tune=tune)
+    qualities = QUALITIES if coded_detail(asked.tier, tune) is None else DETAILED_QUALITIES
+    tested: StillCodec = IFrames(
+        asked.tier, Resources(asked.threads), asked.refine, qualities, tune
+    )
     if asked.checkpoint:
         tested = FloatIFrames(asked.checkpoint, asked.tier, asked.refine)
     known = kept(asked.keep)

@@ -29,14 +29,15 @@ from ...runtime.sessions import Network, NetworkPool
 from ..analysis import AnalysisNetwork, load_analysis
 from ..analysis_weights import weights_path
 from ..between_coding import between_frame
-from ..detail_coding import FIRST_QUALITY, Detail, frame_detail
+from ..detail_coding import Detail, frame_detail
+from ..detail_quality import FIRST_QUALITY
 from ..latent_kinds import NETWORKS, frame_kinds
 from ..latent_rate import coding_of
 from ..latent_refinement import refined
 from ..latent_symbols import device_latent, finest_quality
 from ..masking import error_weights
 from ..moved_coding import PRICE_OF_A_BIT, Moved, moved_frame
-from ..priors import Priors, detail_prior, held_prior, tier_motion, tier_priors
+from ..priors import Priors, coded_detail, held_prior, tier_motion, tier_priors
 from ..quality import psnr
 from ..reference import Reference
 from ..scene import Scene
@@ -121,7 +122,7 @@ class LatentCoder:
         self.priors = tier_priors(tier, tune) if priors is None else priors
         self.motion = tier_motion(tier, self.priors) if priors is None else motion
         self._held = held_prior(tier) if priors is None else held
-        self.detail = detail_prior(tier) if priors is None else detail
+        self.detail = coded_detail(tier, tune) if priors is None else detail
         self.tier, self.tune = tier, tune
         self._refinement = refinement
         self._folder = read_models(packaged_models(tier))
@@ -203,7 +204,7 @@ class LatentCoder:
         self, packed: NDArray[np.uint8], picture: PictureFormat, quality: int
     ) -> tuple[int, CodedFrame]:
         """A packed source frame [1, 96, H/8, W/8] that no other refers to, with its latents'
-        quality: at most `quality`, which goes on to `detail_coding.FINEST_QUALITY`.
+        quality: at most `quality`, which goes on to `detail_quality.FINEST_QUALITY`.
 
         Where there is detail, coarser latents with more of it are tried, and what costs least is
         taken: by the price of a bit that networks were trained for.
@@ -390,8 +391,8 @@ def code_scene(
 ) -> tuple[LatentBody, list[float]]:
     """A scene in latents at a quality index, and (6 Y + U + V) / 8 in dB of each frame.
 
-    Qualities beyond 63, up to `detail_coding.FINEST_QUALITY`, are for frames that no other refers
-    to: they have detail. Others stay at 63.
+    Where there is detail, qualities go on beyond those of latents, up to
+    `detail_quality.FINEST_QUALITY`.
 
     `interval` is how many frames I-frames are apart at most. None is the usual: with B-frames
     drawn from them `INTERVAL`, else the whole scene, as always with P-frames. `reach` is how many
@@ -408,7 +409,7 @@ def code_scene(
         sent[at] = FrameSymbols(frame, used, coded.symbols, coded.moved, coded.detail)
         quality_db[at] = psnr(scene.frames[at], coded.planes).weighted
         if has_detail:
-            latents.append(LatentFrame(frame.kind, at, frame.references, used, coded.latent))
+            latents.append(LatentFrame(at, frame.references, used, coded.latent))
     for at, made in _scene_detail(
         coder, scene, [each.frame for each in sent.values()], latents, quality
     ):

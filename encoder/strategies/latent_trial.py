@@ -12,7 +12,9 @@ from ...runtime.chunks import StrategyId
 from ...runtime.latent_body import LatentBody, pack_latents
 from ...runtime.latents import STEPS_Q16
 from ...runtime.payloads import FrameKind
+from ..detail_quality import FINEST_QUALITY as FINEST_DETAIL
 from ..effort import Effort
+from ..priors import coded_detail
 from ..resources import Resources
 from ..scene import Scene
 from ..targets import Metric
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from .latent import LatentCoder
 
 FINEST_QUALITY = len(STEPS_Q16) - 1
+"""Of latents."""
 # How far I-frames may be apart in `i_frame_interpolation`, of which the best is taken.
 _INTERVALS = {Effort.FAST: (8,), Effort.NORMAL: (8, 16), Effort.HIGH: (4, 8, 16, 32)}
 # The same where frames continue others by motion (0: as far as the scene goes), and how far these
@@ -38,7 +41,7 @@ _REFINEMENT = {Effort.FAST: 0, Effort.NORMAL: 0, Effort.HIGH: 60}
 
 @dataclass(frozen=True)
 class LatentTrial:
-    """A scene in latents; the setting, rounded, is 63 minus the quality index.
+    """A scene in latents; the setting, rounded, is `finest_quality` minus the quality index.
 
     `device` is where the analysis runs, a torch device, `effort` how much is searched. `tune` is
     the measure that latents are optimised for, of those that the tier has networks for.
@@ -56,15 +59,22 @@ class LatentTrial:
         return self.strategy.name.lower()
 
     @property
+    def finest_quality(self) -> int:
+        """The finest quality index there is: that of latents, or beyond it that of detail."""
+        is_semantic = self.strategy is StrategyId.SEMANTIC_LATENT
+        has_detail = is_semantic and coded_detail(self.tier, self.tune) is not None
+        return FINEST_DETAIL if has_detail else FINEST_QUALITY
+
+    @property
     def settings(self) -> tuple[float, float]:
         """See `Trial.settings`."""
-        return 0.0, float(FINEST_QUALITY)
+        return 0.0, float(self.finest_quality)
 
     @property
     def usual_setting(self) -> float:
         """See `Trial.usual_setting`."""
         # What there is of these networks is only of use at its lowest rates.
-        return float(FINEST_QUALITY)
+        return float(self.finest_quality)
 
     @property
     def settings_per_octave(self) -> float:
@@ -79,7 +89,7 @@ class LatentTrial:
         refinement = 0 if interpolates else _REFINEMENT[self.effort]
         coder = resources.latent_coder(self.tier, self.device, refinement, self.tune)
         coder = coder.suited_to(scene)
-        quality = FINEST_QUALITY - round(setting)
+        quality = self.finest_quality - round(setting)
         ways = [
             code_scene(coder, self.strategy, scene, quality, interval, reach)
             for interval, reach in self._ways(len(scene.frames), coder)

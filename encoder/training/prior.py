@@ -11,7 +11,7 @@ scales.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +38,8 @@ from .schedule import Deadline, Schedule
 from .symbol_pack import SymbolPack, read_symbols
 
 _KINDS = {kind.name.lower(): kind for kind in FrameKind}
+# Of frames' detail.
+_DETAIL = "d"
 _PREVIOUS = {previous.name.lower(): previous for previous in Previous}
 # Channels coded before the others; the second where there are more than so many.
 _GROUPS, _MORE_GROUPS, _MANY = (4, 12), (4, 12, 32), 64
@@ -59,11 +61,20 @@ class Measured:
     scales: float | None
 
 
-def prior_shape(pack: SymbolPack, previous: Previous, hidden: int = _HIDDEN) -> PriorShape:
-    """A prior for these symbols; their largest channels are coded first."""
+def prior_shape(
+    pack: SymbolPack,
+    previous: Previous,
+    hidden: int = _HIDDEN,
+    groups: Sequence[int] | None = None,
+) -> PriorShape:
+    """A prior for these symbols; their largest channels are coded first. `groups` are those that
+    are coded before the last, the usual if None. ModelError if they are not fewer than channels."""
     sizes = np.abs(pack.symbols).mean(axis=(0, 2, 3))
     order = tuple(int(channel) for channel in np.argsort(-sizes, kind="stable"))
-    groups = _MORE_GROUPS if len(order) > _MANY else _GROUPS
+    if groups is None:
+        groups = _MORE_GROUPS if len(order) > _MANY else _GROUPS
+    if not all(count > 0 for count in groups) or sum(groups) >= len(order):
+        raise ModelError(f"groups of {list(groups)} are not some of {len(order)} channels")
     return PriorShape(
         channels=len(order),
         whole=False,
@@ -122,12 +133,13 @@ def train(
     return run(job, loss_at, checkpoint, schedule, deadline, seed)
 
 
-def measure(net: PriorNet, prior: Prior, kind: FrameKind, held: SymbolPack) -> Measured:
-    """What held-out samples take. ModelError if training's estimate is off by more than 1 %."""
+def measure(net: PriorNet, prior: Prior, kind: FrameKind | None, held: SymbolPack) -> Measured:
+    """What held-out samples of frames of a kind, None for detail, take. ModelError if training's
+    estimate is off by more than 1 %."""
     measured = Measured(
         sum(_integer_bits(prior, held)),
         sum(_estimated_bits(net, prior, held)),
-        sum(_scale_bits(kind, held)) if _has_scales(kind, prior) else None,
+        sum(_scale_bits(kind, held)) if kind is not None and _has_scales(kind, prior) else None,
     )
     if abs(measured.estimated - measured.integer) > _MOST_DIFFERENCE * measured.integer:
         raise ModelError(
@@ -145,8 +157,9 @@ def _some(held: SymbolPack) -> Iterator[int]:
 
 def _integer_bits(prior: Prior, held: SymbolPack) -> Iterator[float]:
     for n in _some(held):
-        previous = held.previous[n] if prior.previous else None
-        yield prior_bits(held.symbols[n], int(held.quality[n]), prior, previous)
+        symbols, previous = (each[n].astype(np.int16) for each in (held.symbols, held.previous))
+        seen = previous if prior.previous else None
+        yield prior_bits(symbols, int(held.quality[n]), prior, seen)
 
 
 def _estimated_bits(net: PriorNet, prior: Prior, held: SymbolPack) -> Iterator[float]:
@@ -196,8 +209,11 @@ def main() -> None:
         action="store_true",
         help="train the last group alone, on frames that code it",
     )
-    parser.add_argument("--kind", choices=tuple(_KINDS), required=True)
+    parser.add_argument("--kind", choices=(*_KINDS, _DETAIL), required=True)
     parser.add_argument("--hidden", type=int, default=_HIDDEN, help="width of the nets")
+    parser.add_argument(
+        "--groups", type=int, nargs="+", help="channels coded together, but for the last group"
+    )
     parser.add_argument(
         "--previous",
         choices=tuple(_PREVIOUS),
@@ -209,10 +225,11 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(asked.threads)
     torch.manual_seed(asked.seed)
-    kind = _KINDS[asked.kind]
-    pack, held = read_symbols(*asked.pack, kind=kind)
+    kind = _KINDS.get(asked.kind)
+    pack, held = read_symbols(*asked.pack, kind=asked.kind)
     if asked.start is None:
-        net = PriorNet(prior_shape(pack, _PREVIOUS[asked.previous], asked.hidden))
+        previous = _PREVIOUS[asked.previous]
+        net = PriorNet(prior_shape(pack, previous, asked.hidden, asked.groups))
     else:
         net = started(asked.start, pack)
     if asked.last_of is not None:
@@ -233,7 +250,7 @@ def main() -> None:
     found = measure(net, prior, kind, held)
     share = "" if found.scales is None else f"{found.integer / found.scales:.3f} of the bits with "
     print(
-        f"{asked.kind}-frames that were not trained on: {share}"
+        f"{asked.kind} of what was not trained on: {share}"
         f"{'explicit scales; ' if share else ''}{found.integer:.0f} bits in integers, "
         f"{found.estimated:.0f} as estimated"
     )

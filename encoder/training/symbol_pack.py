@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...runtime.errors import EdgecodecError
-from ...runtime.payloads import FrameKind
 
 # Of every so many sources one is kept for measuring.
 _HELD_OUT_EVERY = 11
@@ -20,7 +19,7 @@ _HELD_OUT_EVERY = 11
 
 @dataclass(frozen=True)
 class SymbolPack:
-    """`symbols` and `previous` [N, C, h, w] int16, `quality` [N] uint8 in 0 to 63.
+    """`symbols` and `previous` [N, C, h, w] int16 or int8, `quality` [N] uint8 in 0 to 63.
 
     `previous` are those of the frame of the same kind before, zeros where there is none; of frames
     that are predicted by motion, what their prior sees instead. `groups` [N] uint8 are how many
@@ -69,8 +68,9 @@ class SymbolBatch:
     groups: int
 
 
-def read_symbols(*folders: Path, kind: FrameKind) -> tuple[SymbolPack, SymbolPack]:
-    """Samples of frames of a kind: to train on, and those of other sources to measure with.
+def read_symbols(*folders: Path, kind: str) -> tuple[SymbolPack, SymbolPack]:
+    """Samples of frames of a kind, i, p, b or c, or of detail, d: to train on, and those of other
+    sources to measure with.
 
     Several folders, made of the same sources, are read as one; samples of frames of which nothing
     is coded are left out. Raises EdgecodecError if fewer than two sources have such frames, or if a
@@ -81,25 +81,24 @@ def read_symbols(*folders: Path, kind: FrameKind) -> tuple[SymbolPack, SymbolPac
     return _joined(trained), _joined(held)
 
 
-def _of_folder(folder: Path, kind: FrameKind) -> tuple[SymbolPack, SymbolPack]:
-    name = kind.name.lower()
+def _of_folder(folder: Path, kind: str) -> tuple[SymbolPack, SymbolPack]:
     parts: list[SymbolPack] = []
     for path in sorted(folder.glob("*.npz")):
         with np.load(path, allow_pickle=False) as arrays:
-            if f"{name}_quality" in arrays:
-                if f"{name}_groups" not in arrays:
+            if f"{kind}_quality" in arrays:
+                if f"{kind}_groups" not in arrays:
                     raise EdgecodecError(
                         f"{path}: symbols without the groups that are coded, of an older "
                         "make_symbols: make them again"
                     )
                 fields = ("symbols", "previous", "quality", "groups")
-                part = SymbolPack(*(arrays[f"{name}_{field}"] for field in fields))
+                part = SymbolPack(*(arrays[f"{kind}_{field}"] for field in fields))
                 if part.groups.any():
                     parts.append(part.with_groups(1))
     if len(parts) < 2:
         raise EdgecodecError(
-            f"{folder}: {len(parts)} sources with {kind.name}-frames, two are needed; "
-            "make more with make_symbols"
+            f"{folder}: {len(parts)} files with symbols of kind {kind}, two are needed; "
+            "make more with make_symbols, or make_detail for d"
         )
     # The last of every eleven, and the last of all where there are fewer.
     held = set(range(_HELD_OUT_EVERY - 1, len(parts), _HELD_OUT_EVERY)) or {len(parts) - 1}

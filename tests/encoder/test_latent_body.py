@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from edgecodec.encoder.between_coding import between_frame
+from edgecodec.encoder.detail_coding import Detail
 from edgecodec.encoder.moved_coding import Moved, moved_frame
 from edgecodec.encoder.reference import Reference
 from edgecodec.encoder.strategies.latent_body import FrameSymbols, latent_body
@@ -17,6 +18,7 @@ from edgecodec.encoder.strategies.latent_order import (
 )
 from edgecodec.runtime.between_frames import Between, decode_between
 from edgecodec.runtime.chunks import StrategyId
+from edgecodec.runtime.detail import decode_detail, seen_before
 from edgecodec.runtime.moved_frames import Shown, decode_moved
 from edgecodec.runtime.payloads import NO_PRIORS, FrameKind, LatentBody, pack_body, parse_body
 from edgecodec.runtime.prior import Prior
@@ -129,6 +131,54 @@ def test_zeros_need_no_bytes_with_a_prior_or_without() -> None:
     for priors in ({}, ALL):
         body = latent_body(nothing, MODELS, priors)
         assert [packet.data for packet in body.packets] == [b"", b""]
+
+
+DETAIL = prior_of(96, previous=True, seed=8)
+DETAIL_LATENT = np.random.default_rng(3).integers(0, 256, (1, 97, *SHAPE)).astype(np.uint8)
+
+
+def detail_of(seed: int, spread: float, *, keeps: bool = True) -> Detail:
+    random = np.random.default_rng(seed)
+    symbols = np.rint(random.laplace(0, 0.5, (96, 10, 14)) * spread).astype(np.int16)
+    return Detail(30, symbols, seen_before(DETAIL_LATENT, 40), keeps)
+
+
+def test_players_read_the_detail_that_went_in() -> None:
+    first, second, third = scene(predicted_order(3))
+    # What P frames have is refused when they are packed; here it is about the bytes.
+    frames = [
+        replace(first, detail=detail_of(1, 1)),
+        replace(second, detail=detail_of(2, 0, keeps=False)),
+        third,
+    ]
+    body = latent_body(frames, MODELS, ALL, detail=DETAIL)
+    assert body.detail == DETAIL.prior_id
+    packets = [packet.detail for packet in body.packets]
+    assert packets[1:] == [b"\x5e", b""]
+    samples = decode_detail(packets[0], DETAIL_LATENT, 40, DETAIL)
+    np.testing.assert_array_equal(samples, detail_of(1, 1).samples)
+    plain = latent_body(scene(predicted_order(3)), MODELS, ALL)
+    assert [packet.data for packet in body.packets] == [packet.data for packet in plain.packets]
+    alone = latent_body(frames[:1], MODELS, ALL, detail=DETAIL)
+    assert parse_body(StrategyId.SEMANTIC_LATENT, pack_body(alone), 1) == alone
+
+
+def test_a_body_names_no_prior_of_detail_where_no_frame_has_any() -> None:
+    frames = scene(predicted_order(3))
+    plain = latent_body(frames, MODELS, ALL)
+    assert plain.detail is None
+    assert latent_body(frames, MODELS, ALL, detail=DETAIL) == plain
+    nothing = [replace(each, detail=detail_of(1, 0)) for each in frames]
+    assert latent_body(nothing, MODELS, ALL, detail=DETAIL) == plain
+    # One byte is enough.
+    nothing[0] = replace(frames[0], detail=detail_of(1, 0, keeps=False))
+    assert latent_body(nothing, MODELS, ALL, detail=DETAIL).detail == DETAIL.prior_id
+
+
+def test_detail_needs_its_prior() -> None:
+    frames = [replace(each, detail=detail_of(1, 1)) for each in scene(predicted_order(1))]
+    with pytest.raises(ValueError, match="detail needs a prior"):
+        latent_body(frames, MODELS, ALL)
 
 
 MOVED_CHANNELS = 12

@@ -117,9 +117,11 @@ def seeds() -> Iterator[bytes]:
                     if chunk.strategy is StrategyId.SEMANTIC_LATENT:
                         continued = _continued(body)
                         yield tag + pack_body(continued)
+                        yield tag + pack_body(_detailed(replace(continued, motion=MODEL)))
                         yield tag + pack_body(replace(continued, motion=MODEL))
                     else:
                         yield tag + pack_body(_between(body))
+                        yield tag + pack_body(_detailed(_between(body)))
 
 
 def _continued(body: LatentBody) -> LatentBody:
@@ -138,6 +140,15 @@ def _between(body: LatentBody) -> LatentBody:
         for packet in body.packets
     )
     return replace(body, packets=packets, priors=(MODEL, None, MODEL, MODEL), motion=MODEL)
+
+
+def _detailed(body: LatentBody) -> LatentBody:
+    """The same with detail of every other frame."""
+    packets = tuple(
+        replace(packet, detail=bytes([number]) + packet.data[:30] if number % 2 == 0 else b"")
+        for number, packet in enumerate(body.packets)
+    )
+    return replace(body, packets=packets, detail=MODEL)
 
 
 def mutate(random: np.random.Generator, data: bytes, mutate_value: mutations.Mutation) -> bytes:

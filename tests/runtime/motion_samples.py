@@ -164,10 +164,17 @@ def prior_of(design: Design, seed: int = 13) -> Prior:
 
 
 @cache
-def moving_priors() -> Priors:
-    """For I, P, B and C frames of the installed networks, where B and C frames move."""
-    i, p, _, _ = nano_priors(NANO_WHOLE)
-    return i, p, prior_of(NANO_MOVED, 14), prior_of(NANO_MOVED)
+def moving_priors(design: Design = NANO_WHOLE) -> Priors:
+    """For I, P, B and C frames of the installed networks, or of others whose I frames have such a
+    `design`, where B and C frames move."""
+    i, p, _, _ = nano_priors(design)
+    moved = moved_design(design)
+    return i, p, prior_of(moved, 14), prior_of(moved)
+
+
+def moved_design(design: Design) -> Design:
+    """Of a prior for what is left of frames that have moved, by that of I frames."""
+    return replace(design, whole=0, previous=1)
 
 
 def finder(tables: MotionTables) -> Callable[[str], MotionTables]:
@@ -200,10 +207,15 @@ def moving_scene(
     seed: int = 0,
     qualities: Sequence[int] = (17,),
     brightness: int = 25,
+    design: Design = NANO_WHOLE,
+    moves: float = 1.0,
 ) -> MovingScene:
     """Frames (kind, position, references) in decoding order, of `qualities` in turn, for tier
-    nano; I frames have a brightness of that many steps at most."""
-    priors, tables = moving_priors(), cosine_tables(NANO_CHANNELS)
+    nano or other networks of such a `design`; I frames have a brightness of that many steps at
+    most. In all cells of others but a share that `moves` there is neither motion nor anything
+    left."""
+    priors, tables = moving_priors(design), cosine_tables(design.channels)
+    moved = moved_design(design)
     shown: dict[int, Shown] = {}
     latents: dict[int, NDArray[np.uint8]] = {}
     before: dict[FrameKind, NDArray[np.int16]] = {}
@@ -211,9 +223,10 @@ def moving_scene(
     for number, (kind, position, references) in enumerate(order):
         seeds, quality = 100 * seed + number, qualities[number % len(qualities)]
         prior = priors[kind]
+        changed = np.random.default_rng(seeds).random(cells) < moves
         if kind == FrameKind.C:
-            reference, vectors = shown[references[0]], some_vectors(seeds, cells, 40, 0.5)
-            left = prior_symbols(seeds, NANO_MOVED, cells, 0.3)
+            reference, vectors = shown[references[0]], some_vectors(seeds, cells, 40, 0.5) * changed
+            left = prior_symbols(seeds, moved, cells, 0.3) * changed
             expected = expected_levels(reference.levels, vectors, tables)
             data = encode_moved(vectors, left, expected, reference.vectors, quality, prior)
             span = position - references[0]
@@ -222,8 +235,9 @@ def moving_scene(
         elif kind == FrameKind.B:
             past, future = references
             between = Between(shown[past], shown[future], position - past, future - position)
-            vectors, sides = some_vectors(seeds, cells, 40, 0.5), some_sides(seeds, cells)
-            left = prior_symbols(seeds, NANO_MOVED, cells, 0.3)
+            vectors = some_vectors(seeds, cells, 40, 0.5) * changed
+            sides = some_sides(seeds, cells) * changed
+            left = prior_symbols(seeds, moved, cells, 0.3) * changed
             seen_by = sighted(between, vectors, tables)
             seen, foretold = seen_by.seen(sides, quality), between.vectors_before()
             data = encode_between(vectors, sides, left, seen, foretold, quality, prior)
@@ -231,7 +245,7 @@ def moving_scene(
             shown[position] = Shown(levels, vectors, position - past)
             latents[position] = latent_of(levels, quality)
         else:
-            symbols = prior_symbols(seeds, NANO_WHOLE, cells, 0.3)
+            symbols = prior_symbols(seeds, design, cells, 0.3)
             random = np.random.default_rng(seeds)
             symbols[0] = random.integers(-brightness, brightness + 1, cells)
             data = encode_with_prior(symbols, quality, prior, before.get(FrameKind(kind)))

@@ -121,6 +121,10 @@ NANO_DESIGN = Design(groups=(4, 60), means=(1, 0), signed=4, hidden=4)
 """Of 64 channels, as networks of tier nano take."""
 NANO_WHOLE = replace(NANO_DESIGN, groups=(4, 59), whole=1)
 """The same of 63, one of which networks take in two."""
+DETAIL_DESIGN = Design(groups=(4, 12, 80), means=(1, 0, 0), signed=4, previous=1, hidden=4)
+"""Of 96 channels, as detail has."""
+WIDE_WHOLE = Design(groups=(4, 92), means=(1, 0), whole=1, signed=4, hidden=4)
+"""Of as few channels as networks may have whose frames have detail: they take 97."""
 _PREVIOUS = {FrameKind.I: 0, FrameKind.P: 1, FrameKind.B: 1, FrameKind.C: 2}
 Priors = tuple[Prior, Prior, Prior, Prior]
 
@@ -145,14 +149,18 @@ def slow_symbols(
     cells: tuple[int, int],
     design: Design = NANO_DESIGN,
     seed: int = 0,
+    moves: float = 1.0,
 ) -> list[FrameSymbols]:
-    """Frames of which each continued one is mostly as its reference."""
+    """Frames of which each continued one is mostly as its reference, and wholly so in all cells
+    but a share that `moves`."""
     random = np.random.default_rng(seed)
     made: dict[int, NDArray[np.int16]] = {}
     for number, (kind, position, references) in enumerate(order):
         symbols = prior_symbols(100 * seed + number, design, cells, 0.3)
         if kind == FrameKind.C:
             changed = random.random(symbols.shape) < 0.05
+            if moves < 1:
+                changed &= random.random(cells) < moves
             symbols = np.where(changed, symbols, made[references[0]])
             symbols[0] = made[references[0]][0]
         made[position] = symbols

@@ -81,7 +81,7 @@ def hybrid_bodies(draw: st.DrawFn) -> HybridBody:
 @st.composite
 def latent_bodies(draw: st.DrawFn) -> LatentBody:
     order = draw(frame_counts.flatmap(lambda frames: st.permutations(range(frames))))
-    motion = draw(st.none() | model_ids)
+    motion, detail = draw(st.none() | model_ids), draw(st.none() | model_ids)
     packets: list[LatentPacket] = []
     for position in order:
         decoded = sorted(packet.position for packet in packets)
@@ -102,7 +102,9 @@ def latent_bodies(draw: st.DrawFn) -> LatentBody:
             kinds.append(FrameKind.C)
         kind = draw(st.sampled_from(kinds))
         quality, data = draw(st.integers(0, 63)), draw(st.binary(max_size=30))
-        packets.append(LatentPacket(kind, position, references, quality, data))
+        drawn_alone = kind in CONTINUED or (kind is FrameKind.B and motion is not None)
+        more = draw(st.binary(max_size=30)) if detail is not None and drawn_alone else b""
+        packets.append(LatentPacket(kind, position, references, quality, data, more))
     rows = st.lists(st.integers(0, 63), min_size=16, max_size=16).map(tuple)
     there = model_ids.filter(lambda each: int(each, 16) > 0)
     prior = st.none() | there
@@ -121,6 +123,7 @@ def latent_bodies(draw: st.DrawFn) -> LatentBody:
             )
         ),
         motion,
+        detail,
     )
 
 
@@ -268,6 +271,18 @@ REFUSED: dict[str, tuple[Body, str]] = {
         latents((2, {"kind": FrameKind.C, "references": (0,)})),
         r"no prior for I and C frames",
     ),
+    "detail without a prior": (
+        latents((0, {"detail": b"d"})),
+        r"frame 0 has detail, and the body no prior for it",
+    ),
+    "detail of a P frame": (
+        replace(moving_latents((5, {"detail": b"d"})), detail=MODEL),
+        r"P frame 5 has detail, which only frames that are drawn alone have",
+    ),
+    "detail of a B frame that does not move": (
+        replace(moving_latents((2, {"detail": b"d"})), motion=None, detail=MODEL),
+        r"B frame 2 has detail, which only frames that are drawn alone have",
+    ),
     "quality of seven bits": (latents((0, {"quality": 64})), r"quality 64"),
 }
 
@@ -336,6 +351,67 @@ def test_a_body_moves_by_one_set_of_tables() -> None:
     for wrong in ("ab", "AB" * 8, ""):
         with pytest.raises(ValueError, match="model id"):
             pack_body(replace(body, motion=wrong))
+
+
+def test_a_body_without_detail_is_as_it_was_before_there_was_any() -> None:
+    """A table as docs/format.md had it then, and no field."""
+    body = moving_latents()
+    fields = [
+        (0x8001, bytes.fromhex(MODEL)),
+        (0x8002, bytes(48)),
+        (0x8003, bytes.fromhex("780001 7b060701 7a00030401 7a03010200 7a01010201 79000301")),
+        (0x8004, b"icbbp"),
+        (0x8005, bytes.fromhex(MODEL) + bytes(8) + 2 * bytes.fromhex(MODEL)),
+        (0x8006, bytes.fromhex(MODEL)),
+    ]
+    assert pack_body(body) == pack_fields(fields)
+
+
+def test_detail_lies_behind_the_packets_own_bytes() -> None:
+    body = moving_latents((0, {"detail": b"III"}), (1, {"detail": b"CC"}), (4, {"detail": b"B"}))
+    body = replace(body, detail="0123456789abcdef")
+    packed = pack_body(body)
+    assert parse_body(StrategyId.SEMANTIC_LATENT, packed, 6) == body
+    assert packed.endswith(pack_fields([(0x8007, bytes.fromhex("0123456789abcdef"))]))
+    assert pack_fields([(0x8004, b"iIIIcCCbbBp")]) in packed
+    # Six lengths more, though most are 0, and a field.
+    plain = moving_latents()
+    assert len(packed) == len(pack_body(plain)) + 6 + 6 + 6 + 8
+    none = replace(plain, detail=body.detail)
+    assert len(pack_body(none)) == len(packed) - 6
+    assert parse_body(StrategyId.SEMANTIC_LATENT, pack_body(none), 6) == none
+
+
+@pytest.mark.parametrize("size", [0, 7, 9, 16, 24])
+def test_detail_is_of_one_id(size: int) -> None:
+    body = replace(moving_latents(), detail=MODEL)
+    field = pack_fields([(0x8007, bytes.fromhex(MODEL))])
+    packed = pack_body(body)
+    assert packed.endswith(field)
+    damaged = packed[: -len(field)] + pack_fields([(0x8007, bytes(size))])
+    with pytest.raises(BitstreamError, match=r"priors of detail, one is wanted|model ids of"):
+        parse_body(StrategyId.SEMANTIC_LATENT, damaged, 6)
+
+
+def test_detail_has_one_prior_and_lengths_of_it() -> None:
+    body = moving_latents()
+    field = pack_fields([(0x8007, bytes.fromhex(MODEL))])
+    detailed = pack_body(replace(body, detail=MODEL))
+    with pytest.raises(BitstreamError, match="field 0x8007 occurs 2 times"):
+        parse_body(StrategyId.SEMANTIC_LATENT, detailed + field, 6)
+    # Without lengths, and with lengths but no field.
+    for damaged in (pack_body(body) + field, detailed[: -len(field)]):
+        with pytest.raises(BitstreamError):
+            parse_body(StrategyId.SEMANTIC_LATENT, damaged, 6)
+    longer = pack_body(replace(moving_latents((5, {"data": b"pp"})), detail=MODEL))
+    for wrong in ("ab", "AB" * 8, ""):
+        with pytest.raises(ValueError, match="model id"):
+            pack_body(replace(body, detail=wrong))
+    table = pack_fields([(0x8004, b"icbbpp")])
+    cut = longer.replace(table, pack_fields([(0x8004, b"icbbp")]))
+    assert cut != longer
+    with pytest.raises(BitstreamError, match="bytes wanted"):
+        parse_body(StrategyId.SEMANTIC_LATENT, cut, 6)
 
 
 def test_c_frames_need_the_priors_of_both_kinds() -> None:

@@ -184,7 +184,7 @@ def test_no_quality_is_coarser_than_the_coarsest_asked_for(
 ) -> None:
     out = tmp_path / "symbols"
     command(monkeypatch, clips, out, "--coarsest", "62")
-    pack, _ = read_symbols(out, kind=I)
+    pack, _ = read_symbols(out, kind="i")
     assert set(pack.quality.tolist()) <= {62, 63}
 
 
@@ -203,13 +203,13 @@ def test_a_training_reads_them_and_keeps_a_source_for_measuring(
     out = tmp_path / "symbols"
     command(monkeypatch, clips, out)
     for kind, count in ((I, 6), (P, 4), (B, 2)):
-        trained, held = read_symbols(out, kind=kind)
+        trained, held = read_symbols(out, kind=kind.name.lower())
         assert len(trained) == len(held) == count
         batch = trained.batch(np.random.default_rng(0), 5)
         assert batch.symbols.shape == batch.previous.shape == (5, 64, CELLS, CELLS)
         assert batch.quality.shape == (5,)
-        more, _ = read_symbols(out, out, kind=kind)
+        more, _ = read_symbols(out, out, kind=kind.name.lower())
         assert len(more) == 2 * count
     (out / "0000-one.npz").unlink()
-    with pytest.raises(EdgecodecError, match="1 sources with I-frames, two are needed"):
-        read_symbols(out, kind=I)
+    with pytest.raises(EdgecodecError, match="1 files with symbols of kind i, two are needed"):
+        read_symbols(out, kind="i")

@@ -300,7 +300,7 @@ def test_frames_of_which_nothing_is_coded_are_left_out(
     groups = np.ones(len(packs[0]), np.uint8)
     groups[::4] = 0
     folder = saved((replace(packs[0], groups=groups), packs[1]), tmp_path / "symbols", "c")
-    trained, held = read_symbols(folder, kind=FrameKind.C)
+    trained, held = read_symbols(folder, kind="c")
     assert len(held) == len(packs[1])
     np.testing.assert_array_equal(trained.symbols, packs[0].symbols[groups > 0])
     assert (trained.groups == 1).all()
@@ -314,7 +314,7 @@ def test_packs_of_before_there_were_groups_are_refused_by_name(
         arrays = {name: file[name] for name in file if name != "c_groups"}
     np.savez(folder / "1.npz", allow_pickle=False, **arrays)
     with pytest.raises(EdgecodecError, match=r"1\.npz: .* make them again"):
-        read_symbols(folder, kind=FrameKind.C)
+        read_symbols(folder, kind="c")
 
 
 def test_the_command_begins_the_last_group_anew(
@@ -376,7 +376,7 @@ def test_the_command_goes_on_from_a_prior(
         *("--threads", 1, "--publish", again),
     )
     assert read_prior(again).prior_id == read_prior(path).prior_id
-    assert "p-frames that were not trained on: " in capsys.readouterr().out
+    assert "p of what was not trained on: " in capsys.readouterr().out
 
 
 def saved(packs: tuple[SymbolPack, SymbolPack], folder: Path, kind: str) -> Path:
@@ -409,7 +409,7 @@ def test_the_command_trains_measures_and_publishes(
     arguments += ["--previous", "seen", "--threads", 1, "--publish", path]
     run_command(monkeypatch, *arguments)
     said = capsys.readouterr().out
-    assert f"{kind}-frames that were not trained on: " in said
+    assert f"{kind} of what was not trained on: " in said
     assert "bits in integers" in said
     # Continued frames cannot have any.
     assert ("of the bits with explicit scales; " in said) == (kind == "p")
