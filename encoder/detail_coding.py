@@ -34,7 +34,7 @@ class Detail:
         return detail_samples(self.symbols, self.quality)
 
     def bits(self, prior: Prior) -> float:
-        """How many bits the symbols take, at most a few words less than `packet`."""
+        """About how many bits `packet` takes."""
         return prior_bits(self.symbols, self.quality, prior, self.seen)
 
     def packet(self, prior: Prior) -> bytes:

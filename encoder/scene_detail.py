@@ -124,7 +124,7 @@ def _times_seen(frames: Sequence[LatentFrame], levels: Mapping[int, Levels]) -> 
 
 
 def _error(wanted: Packed, shown: Packed) -> float:
-    """(6 Y + U + V) / 8 of the logarithms of the planes' squared errors."""
+    """6 Y + U + V of the logarithms of the planes' squared errors."""
     squares = np.square(wanted[0].astype(np.int32) - shown[0])
     planes = np.split(squares, np.cumsum(_CHANNELS)[:-1])
     logs = [math.log(float(plane.mean()) + _LEAST_ERROR) for plane in planes]

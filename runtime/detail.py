@@ -6,7 +6,7 @@ planes as 96 coefficients of a DCT, quantised, and coded under a prior of its ow
 the latents that the frame is drawn from. All is integers, and rests on no picture of a network's:
 those are not the same to the last level on all devices.
 
-    detail = quality, and whether nothing is kept | numbers under a prior, or nothing
+    detail = quality, and whether nothing is kept | a rectangle of cells | numbers under a prior
 
 What does not change keeps its detail: a cell whose levels are those that it has in a frame to which
 its own refers.
@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import BitstreamError
-from .fields import Limits
+from .fields import Cursor, Limits, pack_unsigned
 from .frame_levels import Levels
 from .latents import LATENT_ZERO, STEPS_Q16
 from .packing import Packed
@@ -62,6 +62,7 @@ LARGEST_SUM = 255
 # Of `STEPS_Q16`, to steps of 64 to 4 grey levels.
 _DOUBLED = 2
 _KEEPS_NOTHING = 1 << 6
+_MOST_CELLS = 1 << 16
 
 
 def step(quality: int) -> float:
@@ -167,10 +168,40 @@ def encode_detail(
     `symbols` [96, h, w] int16 are -127 to 127, `quality` 0 to 63 is that of the detail, `seen` as
     of `seen_before`; `keeps` says whether it keeps what it may.
     """
-    coded = encode_with_prior(symbols, quality, prior, seen)
-    if not coded and keeps:
-        return b""
-    return bytes([quality | (0 if keeps else _KEEPS_NOTHING)]) + coded
+    first = bytes([quality | (0 if keeps else _KEEPS_NOTHING)])
+    if not symbols.any():
+        return b"" if keeps else first
+    place = _rectangle(symbols)
+    rows, columns = place.blocks
+    numbers = encode_with_prior(symbols[:, rows, columns], quality, prior, seen[:, rows, columns])
+    return first + pack_unsigned(place.top, place.left, place.height, place.width) + numbers
+
+
+@dataclass(frozen=True)
+class _Rectangle:
+    """Of cells."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+    @property
+    def blocks(self) -> tuple[slice, slice]:
+        """Rows and columns of blocks."""
+        return (
+            slice(BLOCKS_PER_CELL * self.top, BLOCKS_PER_CELL * (self.top + self.height)),
+            slice(BLOCKS_PER_CELL * self.left, BLOCKS_PER_CELL * (self.left + self.width)),
+        )
+
+
+def _rectangle(symbols: Symbols) -> _Rectangle:
+    """The least that has all that is not 0."""
+    busy = symbols != 0
+    rows = np.flatnonzero(busy.any(axis=(0, 2))) // BLOCKS_PER_CELL
+    columns = np.flatnonzero(busy.any(axis=(0, 1))) // BLOCKS_PER_CELL
+    top, left = int(rows[0]), int(columns[0])
+    return _Rectangle(top, left, int(rows[-1]) - top + 1, int(columns[-1]) - left + 1)
 
 
 def decode_detail(
@@ -195,7 +226,24 @@ def decode_detail(
         kept = None
     if len(data) == 1:
         return kept
-    height, width = (side * BLOCKS_PER_CELL for side in latent.shape[2:])
-    seen = seen_before(latent, quality)
-    symbols = decode_with_prior(data[1:], (height, width), detail_quality, prior, seen, limits)
-    return added(detail_samples(symbols, detail_quality), kept)
+    cursor = Cursor(data[1:], "detail")
+    place = _Rectangle(*(cursor.unsigned(_MOST_CELLS) for _ in range(4)))
+    height, width = latent.shape[2:]
+    if not (place.height and place.width):
+        raise cursor.fail("no cell has any")
+    if place.top + place.height > height or place.left + place.width > width:
+        raise cursor.fail(
+            f"{place.height}x{place.width} cells from row {place.top} and column {place.left} on, "
+            f"of {height}x{width}"
+        )
+    numbers = cursor.take(cursor.remaining)
+    rows, columns = place.blocks
+    seen = seen_before(latent, quality)[:, rows, columns]
+    symbols = decode_with_prior(numbers, seen.shape[1:], detail_quality, prior, seen, limits)
+    if place == _Rectangle(0, 0, height, width):
+        return added(detail_samples(symbols, detail_quality), kept)
+    shape = CHANNELS, BLOCKS_PER_CELL * height, BLOCKS_PER_CELL * width
+    samples: Samples = np.zeros(shape, np.int16) if kept is None else kept.copy()
+    part = samples[:, rows, columns]
+    samples[:, rows, columns] = added(detail_samples(symbols, detail_quality), part)
+    return samples

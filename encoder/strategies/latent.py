@@ -67,9 +67,9 @@ _B_QUALITY_OFFSET = 8
 _MOVED_QUALITY_OFFSET = 8
 # Where B-frames lie between those that continue another: of these, and of B-frames by their depth.
 _REACHING_QUALITY_OFFSETS = (4, 10, 15, 19)
-# Detail that is seen once is as fine as is right for a quality by so much coarser than the coarsest
-# frames.
-_DETAIL_QUALITY_OFFSET = 8
+# Where frames follow others, detail that is seen once belongs to a quality by so much coarser than
+# I-frames: what is not referred to is coarser by up to 19, and a little less is better still.
+_DETAIL_QUALITY_OFFSET = 27
 # From a quality's step to that of the next coarser one.
 _STEP_RATIO = 16 ** (1 / _FINEST_LATENTS)
 # By how much latents may be coarser than what is asked for, where detail makes up for it.
@@ -410,9 +410,7 @@ def code_scene(
         quality_db[at] = psnr(scene.frames[at], coded.planes).weighted
         if has_detail:
             latents.append(LatentFrame(at, frame.references, used, coded.latent))
-    for at, made in _scene_detail(
-        coder, scene, [each.frame for each in sent.values()], latents, quality
-    ):
+    for at, made in _scene_detail(coder, scene, latents, quality):
         sent[at] = replace(sent[at], detail=made.sent)
         shown = unpack(made.shown, scene.format)
         quality_db[at] = psnr(scene.frames[at], shown).weighted
@@ -426,7 +424,6 @@ def code_scene(
 def _scene_detail(
     coder: LatentCoder,
     scene: Scene,
-    order: Sequence[PlannedFrame],
     frames: Sequence[LatentFrame],
     quality: int,
 ) -> Iterator[tuple[int, FrameDetail]]:
@@ -435,8 +432,6 @@ def _scene_detail(
     followed = [each for each in frames if each.references or each.position in referred]
     if coder.detail is None or not followed:
         return iter(())
-    reaches = any(frame.depth for frame in order)
-    coarser = max(_offset(frame, reaches=reaches) for frame in order) + _DETAIL_QUALITY_OFFSET
 
     def source(position: int) -> NDArray[np.uint8]:
         return pack(scene.frames[position], _BLOCK, _MULTIPLE)
@@ -445,7 +440,7 @@ def _scene_detail(
         frame, _ = coder.light(FrameKind.I).run({"latent": latent})
         return frame
 
-    return scene_detail(followed, source, draw, coder.detail, quality - coarser)
+    return scene_detail(followed, source, draw, coder.detail, quality - _DETAIL_QUALITY_OFFSET)
 
 
 def coded_frames(

@@ -26,7 +26,8 @@ from .moving_pictures import panned
 PICTURE = PictureFormat(64, 48)
 SEMANTIC = StrategyId.SEMANTIC_LATENT
 TRIAL = LatentTrial(SEMANTIC, "edge", "cpu", Effort.NORMAL)
-SETTING, QUALITY = 33.0, 30
+QUALITY = 30
+SETTING = float(TRIAL.finest_quality - QUALITY)
 
 
 @pytest.fixture(scope="module")

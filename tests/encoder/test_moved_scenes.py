@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -61,8 +62,10 @@ def resources() -> Resources:
 
 @pytest.fixture(scope="module")
 def edge(resources: Resources) -> LatentCoder:
-    """What is installed."""
-    return resources.latent_coder("edge", "cpu")
+    """What is installed, but for detail (`test_detailed_scenes.py`)."""
+    coder = copy(resources.latent_coder("edge", "cpu"))
+    coder.detail = None
+    return coder
 
 
 class _WithoutLast(nn.Module):

@@ -57,9 +57,9 @@ def scene() -> Scene:
     return scene_of([(middle[0], middle[1], middle[2])], PictureFormat(SIDE, SIDE))
 
 
-def shown(resources: Resources, scene: Scene, tune: Metric, setting: float) -> Shown:
+def shown(resources: Resources, scene: Scene, tune: Metric, quality: int) -> Shown:
     trial = LatentTrial(SEMANTIC, "edge", "cpu", Effort.FAST, tune)
-    (made,) = trial.encode(scene, setting, resources)
+    (made,) = trial.encode(scene, trial.finest_quality - quality, resources)
     chunk = Chunk(0, 0, SEMANTIC, scene.pts, made.read_body())
     (planes,) = decode_scene(chunk, SceneContext(scene.format, resources.networks, 1))
     score = LumaMsSsim().add(scene.frames[0][0], planes[0])
@@ -69,10 +69,10 @@ def shown(resources: Resources, scene: Scene, tune: Metric, setting: float) -> S
 def test_latents_for_ssim_are_more_alike_in_as_many_bits(
     resources: Resources, scene: Scene
 ) -> None:
-    settings = (16.0, 32.0, 48.0)
-    plain = [shown(resources, scene, Metric.PSNR, each) for each in settings]
-    for setting in settings[:2]:
-        made = shown(resources, scene, Metric.SSIM, setting)
+    qualities = (15, 31, 47)
+    plain = [shown(resources, scene, Metric.PSNR, each) for each in reversed(qualities)]
+    for quality in qualities[1:]:
+        made = shown(resources, scene, Metric.SSIM, quality)
         as_many = np.interp(
             math.log(made.bits),
             [math.log(each.bits) for each in reversed(plain)],

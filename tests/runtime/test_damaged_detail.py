@@ -98,7 +98,7 @@ def test_a_prior_that_is_not_there_is_a_model_error() -> None:
 def test_damage_costs_what_rests_on_it(name: str) -> None:
     scene = scene_of(name)
     data = bytearray(scene.body.packets[2].detail)
-    data[1] ^= 1
+    data[5] ^= 1
     body = with_packet(scene.body, 2, detail=bytes(data))
     shown = play(body)
     assert_same([next(shown), next(shown)], wanted_of(scene)[:2])

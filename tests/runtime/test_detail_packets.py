@@ -53,11 +53,15 @@ def test_packets_round_trip(
     kept = some_samples(seed, cells) if has_kept else None
     seen = seen_before(latent, quality)
     data = encode_detail(symbols, detail_quality, PRIOR, seen, keeps=keeps)
-    if symbols.any() or not keeps:
-        coded = encode_with_prior(symbols, detail_quality, PRIOR, seen)
-        assert data == bytes([detail_quality + (0 if keeps else 64)]) + coded
+    first = bytes([detail_quality + (0 if keeps else 64)])
+    if symbols.any():
+        _, rows, columns = (np.unique(each) // 2 for each in symbols.nonzero())
+        top, left, end, after = rows[0], columns[0], rows[-1] + 1, columns[-1] + 1
+        place = (slice(None), slice(2 * top, 2 * end), slice(2 * left, 2 * after))
+        coded = encode_with_prior(symbols[place], detail_quality, PRIOR, seen[place])
+        assert data == first + bytes([top, left, end - top, after - left]) + coded
     else:
-        assert data == b""
+        assert data == (b"" if keeps else first)
     before = None if kept is None else kept.copy()
     decoded = decode_detail(data, latent, quality, PRIOR, kept)
     if before is not None:
@@ -100,12 +104,53 @@ def a_packet(seed: int = 2, cells: tuple[int, int] = (2, 3)) -> tuple[bytes, NDA
     return encode_detail(detail_symbols(seed, cells), 9, PRIOR, seen), latent
 
 
-def test_numbers_that_are_cut_off_are_damage() -> None:
+def test_packets_that_are_cut_off_are_damage() -> None:
+    """But for their first byte alone, and for numbers that are left out: these are all 0."""
     data, latent = a_packet()
     assert len(data) > 100
-    for length in range(2, len(data)):
-        with pytest.raises(BitstreamError, match="latents"):
+    for length in (*range(2, 5), *range(6, len(data))):
+        with pytest.raises(BitstreamError, match=r"latents|detail, its byte \d: cut off"):
             decode_detail(data[:length], latent, 30, PRIOR)
+    kept = some_samples(1, (2, 3))
+    np.testing.assert_array_equal(decode_detail(data[:5], latent, 30, PRIOR, kept), kept)
+
+
+@pytest.mark.parametrize("row", range(3))
+@pytest.mark.parametrize("column", range(4))
+@pytest.mark.parametrize("has_kept", [False, True])
+def test_only_the_cells_that_have_any_are_coded(row: int, column: int, has_kept: bool) -> None:
+    """One block in one cell, and one in the last: between them what is kept stays, too."""
+    latent = some_latent(5, (3, 4))
+    kept = some_samples(5, (3, 4)) if has_kept else np.zeros((CHANNELS, 6, 8), np.int16)
+    symbols = np.zeros_like(kept)
+    symbols[1, 2 * row, 2 * column] = symbols[95, 5, 7] = 7
+    seen = seen_before(latent, 30)
+    data = encode_detail(symbols, 9, PRIOR, seen)
+    assert data[:5] == bytes([9, row, column, 3 - row, 4 - column])
+    place = np.s_[:, 2 * row :, 2 * column :]
+    assert data[5:] == encode_with_prior(symbols[place], 9, PRIOR, seen[place])
+    found = decode_detail(data, latent, 30, PRIOR, kept if has_kept else None)
+    np.testing.assert_array_equal(found, (slow_samples(symbols, 9) + kept).clip(-255, 255))
+
+
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        (b"\0\0\0\3", "no cell has any"),
+        (b"\0\0\2\0", "no cell has any"),
+        (b"\1\0\2\3", "2x3 cells from row 1 and column 0 on, of 2x3"),
+        (b"\0\3\2\1", "2x1 cells from row 0 and column 3 on, of 2x3"),
+        (b"\0\0\3\3", "3x3 cells from row 0 and column 0 on, of 2x3"),
+        (b"\0\0\xff\xff\3\3", "65535x3 cells"),
+        (b"\0\0\x80\x80\4\3", "65536"),
+        (b"\xff" * 9 + b"\1\0\2\3", "18446744073709551615"),
+        (b"\xff" * 40, "an integer of more than"),
+    ],
+)
+def test_cells_that_are_not_there_are_damage(place: bytes, message: str) -> None:
+    data, latent = a_packet()
+    with pytest.raises(BitstreamError, match=message):
+        decode_detail(data[:1] + place + data[5:], latent, 30, PRIOR)
 
 
 def test_another_frame_is_noticed() -> None:
@@ -189,11 +234,12 @@ def test_another_reader_made_from_the_format_page_finds_the_same() -> None:
     seen, arrays = seen_before(some_latent(4, (1, 2)), 30), prior_arrays(21, DETAIL_DESIGN)
     data = encode_detail(symbols, 9, PRIOR, seen)
     tables = load_scale_tables().weights.tolist()
-    found = reference_prior.decode(data[1:], (2, 4), 9, arrays, seen, tables)
+    assert data[:5] == bytes([9, 0, 0, 1, 2])
+    found = reference_prior.decode(data[5:], (2, 4), 9, arrays, seen, tables)
     np.testing.assert_array_equal(found, symbols)
 
 
-GOLDEN = ("b661354e2a4dab71", "34f93ceaefb1edbc")
+GOLDEN = ("6d2ab34def0bc066", "34f93ceaefb1edbc")
 
 
 def test_packets_of_this_version_stay_as_they_are() -> None:
