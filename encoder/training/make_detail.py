@@ -135,7 +135,7 @@ def main() -> None:
         if path.exists() or deadline.passed:
             continue
         random = np.random.default_rng((asked.seed, at, start))
-        crops = (np.ascontiguousarray(crop)[None] for crop in packs[at][start : start + _FILE])
+        crops = (np.array(crop)[None] for crop in packs[at][start : start + _FILE])
         save(path, [crop_detail(crop, coder, prior, random) for crop in crops])
 
 
