@@ -74,6 +74,9 @@ _DETAIL_QUALITY_OFFSET = 27
 _STEP_RATIO = 16 ** (1 / _FINEST_LATENTS)
 # By how much latents may be coarser than what is asked for, where detail makes up for it.
 _COARSER_LATENTS = (0, 10, 20, 30)
+# A player's work for a frame's detail is several times that for its latents, and detail is less
+# like what is missing than it is near: it has to save so much of bits and error together.
+_DETAIL_MUST_SAVE = 0.05
 REACH = 8
 """How many frames lie from a frame that others are between to the next, where nobody says."""
 
@@ -221,7 +224,10 @@ class LatentCoder:
             for coded in (plain, self._detailed(plain, packed, picture, used, quality)):
                 more = 0.0 if coded.detail is None else coded.detail.bits(self.detail)
                 error = 255.0**2 * 10 ** (-psnr(source, coded.planes).weighted / 10)
-                found.append((error + price * (bits + more), used, coded))
+                cost = error + price * (bits + more)
+                if coded.detail is not None:
+                    cost *= 1 + _DETAIL_MUST_SAVE
+                found.append((cost, used, coded))
         _, used, coded = min(found, key=lambda each: each[0])
         return used, coded
 
