@@ -30,9 +30,10 @@ class SceneSummary:
 
     `start` and `duration` are seconds, `bits` what the chunk takes in the file. `codec` is its
     base's, None where it has none; `enhanced_frames` counts those that a network mends, `models`
-    are ids of the networks it names, `priors` those of what codes its latents. `has_code` says
-    that the scene adapts its network by a code, `title` numbers the title weights that it asks
-    for. `problem` says why a scene cannot be read, and then all that is known is its place.
+    are ids of the networks it names, `priors` those of what codes its latents and their detail.
+    `has_code` says that the scene adapts its network by a code, `title` numbers the title weights
+    that it asks for. `problem` says why a scene cannot be read, and then all that is known is its
+    place.
     """
 
     start_frame: int
@@ -155,7 +156,8 @@ def _scene(header: Header, entry: IndexEntry, chunk: Chunk, limits: Limits) -> S
         has_code, title = body.scene_code is not None, body.title
     if isinstance(body, LatentBody):
         models = body.models
-        priors = tuple(dict.fromkeys(each for each in body.priors if each is not None))
+        coded_by = (*body.priors, body.detail)
+        priors = tuple(dict.fromkeys(each for each in coded_by if each is not None))
     if isinstance(body, ProceduralBody) and body.stills:
         codec = body.stills[0].stream.codec
     return SceneSummary(

@@ -21,7 +21,8 @@ from ._detail import DetailDecoder
 from ._symbols import KindDecoder, KindDecoders, kind_decoders
 
 LATENT_STRIDE = 16
-# Symbols of so many frames wait for the networks: half a megabyte to one each at 1080p.
+# Symbols of so many frames wait for the networks: half a megabyte to one each at 1080p, and six
+# with detail.
 _LATENTS_AHEAD = 4
 _LATENT_PORT = "latent"
 _REFERENCE_PORTS = ("past", "future")
