@@ -77,6 +77,9 @@ _COARSER_LATENTS = (0, 10, 20, 30)
 # A player's work for a frame's detail is several times that for its latents, and detail is less
 # like what is missing than it is near: it has to save so much of bits and error together.
 _DETAIL_MUST_SAVE = 0.05
+# In scenes that stand still latents get finer only half as fast from here on: their detail is kept
+# for so long that more of it is the better use of bits.
+_STILL_LATENTS = 8
 REACH = 8
 """How many frames lie from a frame that others are between to the next, where nobody says."""
 
@@ -475,6 +478,8 @@ def coded_frames(
         coder.finest_quality(pack(scene.frames[at], _BLOCK, _MULTIPLE), quality)
         for at in {0, len(order) // 2, len(order) - 1}
     )
+    if other is FrameKind.C and coder.motion is None and coder.detail is not None:
+        quality = min(quality, (quality + _STILL_LATENTS) // 2)
     last_use = {ref: step for step, frame in enumerate(order) for ref in frame.drawn_from}
     features: dict[int, NDArray[np.uint8]] = {}
     symbols: dict[int | None, NDArray[np.int16]] = {}
