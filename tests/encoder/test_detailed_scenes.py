@@ -142,3 +142,13 @@ def test_coarse_scenes_have_no_detail(edge: LatentCoder, plain: LatentCoder) -> 
         made = code_scene(edge, SEMANTIC, scene, FIRST_QUALITY - 14, reach=reach)
         assert made == code_scene(plain, SEMANTIC, scene, FIRST_QUALITY - 14, reach=reach)
         assert made[0].detail is None
+
+
+@pytest.mark.parametrize(("quality", "latents"), [(5, 5), (8, 8), (40, 24), (63, 35)])
+def test_latents_of_what_stands_still_get_finer_half_as_fast(
+    edge: LatentCoder, plain: LatentCoder, quality: int, latents: int
+) -> None:
+    body, _ = code_scene(edge, SEMANTIC, still(3), quality)
+    assert {packet.quality for packet in body.packets} == {latents}
+    without, _ = code_scene(plain, SEMANTIC, still(3), quality)
+    assert {packet.quality for packet in without.packets} == {quality}
