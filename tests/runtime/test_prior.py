@@ -196,5 +196,5 @@ def test_what_is_installed_can_be_read() -> None:
     for name, prior in packaged_priors().items():
         tier, _, letter = name.rpartition("-")
         assert tier
-        assert prior.previous == {"i": 0, "s": 0, "p": 1, "b": 1, "c": 1, "h": 2}[letter]
+        assert prior.previous == {"i": 0, "s": 0, "p": 1, "b": 1, "c": 1, "h": 2, "d": 1}[letter]
         assert find_prior(prior.prior_id).prior_id == prior.prior_id
