@@ -86,21 +86,21 @@ def scene_detail(
         if kept is None and not pays:
             continue
         wanted, drawn = source(frame.position), draw(frame.latent)
-        keeps = kept is not None and _error(wanted, with_detail(drawn, kept)) < _error(
-            wanted, drawn
-        )
-        samples = kept if keeps else None
+        samples, shown = None, drawn
+        if kept is not None:
+            with_kept = with_detail(drawn, kept)
+            if _error(wanted, with_kept) < _error(wanted, drawn):
+                samples, shown = kept, with_kept
+        keeps = samples is not None or kept is None
         seen = seen_before(frame.latent, frame.quality)
         sent = Detail(0, np.zeros_like(seen), seen)
         if pays:
-            shown = drawn if samples is None else with_detail(drawn, samples)
             sent = frame_detail(wanted, shown, seen, finest, prior, weights)
             if sent.symbols.any():
                 samples = added(sent.samples, samples)
-        sent = replace(sent, keeps=keeps or kept is None)
+                shown = with_detail(drawn, samples)
         done[frame.position] = Detailed(own, samples)
-        shown = drawn if samples is None else with_detail(drawn, samples)
-        yield frame.position, FrameDetail(sent, shown)
+        yield frame.position, FrameDetail(replace(sent, keeps=keeps), shown)
 
 
 def _worth(times: Times, quality: float) -> tuple[int, Weights]:
