@@ -31,7 +31,7 @@ SIZES = "full,half"
 DEFAULT_QUALITY = 50.0
 EffortName = Literal["fast", "normal", "high"]
 SearchName = Literal["pruned", "exhaustive"]
-AdaptName = Literal["none", "code", "title"]
+AdaptName = Literal["none", "filter", "code", "title"]
 ScopeName = Literal["mean", "worst"]
 TuneName = Literal["psnr", "ssim", "vmaf"]
 _TARGET = "What to aim at (one of them)"
@@ -156,8 +156,8 @@ def encode(
     adapt: Annotated[
         AdaptName | None,
         typer.Option(
-            help="What may be searched for this title: codes of scenes, or weights of its own, too."
-            "  \\[default: by --effort]",
+            help="What may be searched for this title: filters of scenes; codes of scenes, too; or "
+            "also weights of its own.  \\[default: by --effort]",
             rich_help_panel=_WORK,
         ),
     ] = None,

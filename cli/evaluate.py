@@ -37,7 +37,7 @@ def evaluate(
             metavar="LIST",
             help="What to compare. An edgecodec system takes options: "
             "`auto:effort=high:search=exhaustive:codecs=av1+vvc:strategies=classical`, and also "
-            "tier, sizes (full+half), adapt (none, code, title) and title-steps.",
+            "tier, sizes (full+half), adapt (none, filter, code, title) and title-steps.",
         ),
     ] = SYSTEMS,
     anchor: Annotated[

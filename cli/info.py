@@ -98,6 +98,7 @@ def _scene_dict(scene: SceneSummary) -> dict[str, object]:
         "models": scene.models,
         "priors": scene.priors,
         "has_code": scene.has_code,
+        "has_filter": scene.has_filter,
         "title": scene.title,
         "problem": scene.problem or None,
     }

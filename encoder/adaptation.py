@@ -12,20 +12,32 @@ __all__ = ["Adaptation", "TitleFile"]
 class Adaptation(Enum):
     """What may be searched for a title and sent with it.
 
-    * ``none``: the generic networks as they are.
-    * ``code``: a scene may send a code, a scaling and an offset a channel of
-      its network's last features.
-    * ``title``: codes, and weights of the title's own.
+    * ``none``: standard codecs' pictures and the generic networks as they are.
+    * ``filter``: a scene may send filters for its standard codec's pictures.
+    * ``code``: filters, and a scene may send a code, a scaling and an offset a
+      channel of its network's last features.
+    * ``title``: all that, and weights of the title's own.
     """
 
     NONE = "none"
+    FILTER = "filter"
     CODE = "code"
     TITLE = "title"
 
     @property
+    def filters(self) -> bool:
+        """Whether scenes may send filters."""
+        return self is not Adaptation.NONE
+
+    @property
+    def of_scenes(self) -> Adaptation:
+        """What of it may be searched for a single scene."""
+        return Adaptation.CODE if self is Adaptation.TITLE else self
+
+    @property
     def codes(self) -> bool:
         """Whether scenes may send codes."""
-        return self is not Adaptation.NONE
+        return self in (Adaptation.CODE, Adaptation.TITLE)
 
 
 @dataclass(frozen=True)

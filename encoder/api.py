@@ -12,7 +12,7 @@ from pathlib import Path
 from ..runtime.chunks import Codec, StrategyId
 from ..runtime.container import Limits
 from ..runtime.errors import EdgecodecError, UnsupportedError
-from ..runtime.payloads import HybridBody, parse_body
+from ..runtime.payloads import Body, ClassicalBody, HybridBody, parse_body
 from ..runtime.video import open as open_stream
 from .adaptation import Adaptation
 from .bench import Bench
@@ -62,9 +62,9 @@ class EncodeOptions:
     many frames of the source are encoded, None for all.
 
     `sizes` ("full", "half") are those that a standard codec's layer may have against the video.
-    `adapt` says how far networks may be fitted to the title, None for what the effort affords:
-    nothing when it is to be fast, weights of the title's own otherwise. `title_steps` is how many
-    steps such weights are searched with, None for what suits the effort.
+    `adapt` says how far streams may be fitted to the title, None for what the effort affords:
+    filters of scenes when it is to be fast, weights of the title's own too otherwise.
+    `title_steps` is how many steps such weights are searched with, None for what suits the effort.
 
     `tune` is the measure by which ways are compared and, where the tier can, latents are made: None
     for that of the target if it has one, else PSNR.
@@ -115,10 +115,10 @@ class EncodeOptions:
 
     @property
     def adaptation(self) -> Adaptation:
-        """How far networks are fitted to the title."""
+        """How far the stream is fitted to the title."""
         if self.adapt is not None:
             return self.adapt
-        return Adaptation.NONE if self.effort is Effort.FAST else Adaptation.TITLE
+        return Adaptation.FILTER if self.effort is Effort.FAST else Adaptation.TITLE
 
     @property
     def tuning(self) -> TitleTuning:
@@ -323,7 +323,7 @@ def _scene_reports(
                 psnr=made.psnr,
                 setting=made.setting,
                 enhanced_frames=sum(body.enhanced) if isinstance(body, HybridBody) else 0,
-                adaptation=_adaptation(body) if isinstance(body, HybridBody) else "",
+                adaptation=_adaptation(body),
                 trials=tuple(
                     TrialReport(
                         _name(each.strategy),
@@ -341,8 +341,12 @@ def _scene_reports(
     return tuple(reports)
 
 
-def _adaptation(body: HybridBody) -> str:
-    parts = {"title": body.title, "code": body.scene_code}
+def _adaptation(body: Body) -> str:
+    if not isinstance(body, ClassicalBody | HybridBody):
+        return ""
+    parts: dict[str, object] = {"filter": body.filter}
+    if isinstance(body, HybridBody):
+        parts = {"title": body.title, "code": body.scene_code, **parts}
     return "+".join(name for name, part in parts.items() if part is not None)
 
 

@@ -30,6 +30,8 @@ _MODULES = (
     "curves.py",
     "device_network.py",
     "downscale.py",
+    "filter_search.py",
+    "filter_statistics.py",
     "latent_kinds.py",
     "latent_rate.py",
     "latent_refinement.py",

@@ -50,8 +50,9 @@ class SceneReport:
 
     `start` is seconds from the first frame, `way` names the trial that won, `bits` are its chunk's
     in the file, `psnr` is the mean over its frames of (6 Y + U + V) / 8 in dB. `enhanced_frames`
-    counts frames that a network improves, `adaptation` is what that was fitted by ("", "code",
-    "title" or "title+code"). `skipped` says which ways were not followed to the end, and why.
+    counts frames that a network improves, `adaptation` is what the scene was fitted by: "" for
+    nothing, else of "title", "code" and "filter" those that it has, joined by "+". `skipped` says
+    which ways were not followed to the end, and why.
     """
 
     start: float

@@ -66,9 +66,9 @@ def ways(
 ) -> Ways:
     """Every way to code a video of that format with these strategies (none: all) and codecs.
 
-    `sizes` are those that a standard codec's layer may have (see `SIZES`). Trials search codes
-    where `adaptation` has them; a title's weights come later. Latents are optimised for `tune`
-    where the tier can.
+    `sizes` are those that a standard codec's layer may have (see `SIZES`). Trials search filters
+    and codes where `adaptation` has them; a title's weights come later. Latents are optimised for
+    `tune` where the tier can.
 
     Raises UnsupportedError for an unknown strategy or size and where none of those asked for can
     code the video, ModelError if a strategy was asked for by name whose networks are not there.
@@ -98,7 +98,9 @@ def ways(
     for layer in layers:
         mender = menders.model_ids.get(layer, "")
         if StrategyId.CLASSICAL in wanted or mender:
-            search = Adaptation.CODE if mender and adaptation.codes else Adaptation.NONE
+            search = adaptation.of_scenes
+            if not mender and search.codes:
+                search = Adaptation.FILTER
             trials += [
                 StandardTrial(codec, depth, _PRESETS[effort][codec], layer, mender, search)
                 for codec in codecs

@@ -34,6 +34,7 @@ from .latent_body import (
 )
 from .procedural import ProceduralBody, pack_procedural, parse_procedural
 from .scene_code import SceneCode, pack_scene_code, parse_scene_code
+from .scene_filter import SceneFilter, pack_scene_filter, parse_scene_filter
 from .title import MAX_TITLE_ID
 from .upsample import Upsampling
 
@@ -58,10 +59,11 @@ __all__ = [
 
 @dataclass(frozen=True)
 class ClassicalBody:
-    """The base stream is the scene, brought to full size by `upsampling`."""
+    """The base stream is the scene, brought to full size by `upsampling` and there filtered."""
 
     base: BaseStream
     upsampling: Upsampling = Upsampling.NONE
+    filter: SceneFilter | None = None
 
 
 ALL_PLANES = (True, True, True)
@@ -75,7 +77,8 @@ class HybridBody:
     Without `upsampling` the network is an `enhancer`; with it, a `generator_up`, which sees the
     base's frames at half size. `scene_code` adapts the network to the scene. `title` numbers the
     title weights that it runs with; a player that lacks them plays the network as it is. Of the
-    mended frames only those `planes` (Y, U, V) are taken that it helps.
+    mended frames only those `planes` (Y, U, V) are taken that it helps. The network sees the base
+    as it is; what it adds is added to the base as it is `filter`ed.
     """
 
     base: BaseStream
@@ -85,6 +88,7 @@ class HybridBody:
     upsampling: Upsampling = Upsampling.NONE
     title: int | None = None
     planes: tuple[bool, bool, bool] = ALL_PLANES
+    filter: SceneFilter | None = None
 
 
 Body = ClassicalBody | HybridBody | LatentBody | ProceduralBody
@@ -98,9 +102,10 @@ class _BodyField(IntEnum):
     UPSAMPLING = 0x8005
     TITLE = 0x0006
     PLANES = 0x8007
+    FILTER = 0x8008
 
 
-_CLASSICAL_FIELDS = (_BodyField.BASE, _BodyField.UPSAMPLING)
+_CLASSICAL_FIELDS = (_BodyField.BASE, _BodyField.UPSAMPLING, _BodyField.FILTER)
 _LATENT_STRATEGIES = (StrategyId.SEMANTIC_LATENT, StrategyId.I_FRAME_INTERPOLATION)
 
 
@@ -129,6 +134,8 @@ def pack_body(body: Body) -> bytes:
                 fields.append((_BodyField.TITLE, pack_unsigned(body.title)))
             if body.planes != ALL_PLANES:
                 fields.append((_BodyField.PLANES, _pack_bits(body.planes)))
+        if body.filter is not None:
+            fields.append((_BodyField.FILTER, pack_scene_filter(body.filter)))
         packed = pack_fields(fields)
     if parse_body(strategy, packed, frames) != body:
         raise ValueError("this body has values that the format cannot hold")
@@ -150,7 +157,7 @@ def parse_body(
     if strategy is StrategyId.CLASSICAL:
         fields = parse_fields(body, _CLASSICAL_FIELDS, what)
         base = parse_base(fields.one(_BodyField.BASE), frames, limits, what)
-        return ClassicalBody(base, _parse_upsampling(fields))
+        return ClassicalBody(base, _parse_upsampling(fields), _parse_filter(fields))
     if strategy is StrategyId.HYBRID_SEMANTIC:
         return _parse_hybrid(parse_fields(body, _BodyField, what), frames, limits)
     return parse_procedural(body, frames, limits, what)
@@ -171,7 +178,13 @@ def _parse_hybrid(fields: Fields, frames: int, limits: Limits) -> HybridBody:
         _parse_upsampling(fields),
         None if title is None else fields.integer(_BodyField.TITLE, MAX_TITLE_ID + 1),
         _parse_planes(fields),
+        _parse_filter(fields),
     )
+
+
+def _parse_filter(fields: Fields) -> SceneFilter | None:
+    data = fields.optional(_BodyField.FILTER)
+    return None if data is None else parse_scene_filter(data, fields.what)
 
 
 def _parse_planes(fields: Fields) -> tuple[bool, bool, bool]:

@@ -32,8 +32,8 @@ class SceneSummary:
     base's, None where it has none; `enhanced_frames` counts those that a network mends, `models`
     are ids of the networks it names, `priors` those of what codes its latents and their detail.
     `has_code` says that the scene adapts its network by a code, `title` numbers the title weights
-    that it asks for. `problem` says why a scene cannot be read, and then all that is known is its
-    place.
+    that it asks for, `has_filter` says that its base is filtered. `problem` says why a scene cannot
+    be read, and then all that is known is its place.
     """
 
     start_frame: int
@@ -48,6 +48,7 @@ class SceneSummary:
     has_code: bool = False
     title: int | None = None
     priors: tuple[str, ...] = ()
+    has_filter: bool = False
     problem: str = ""
 
 
@@ -147,10 +148,10 @@ def _scene(header: Header, entry: IndexEntry, chunk: Chunk, limits: Limits) -> S
     codec: Codec | None = None
     enhanced = 0
     models: tuple[str, ...] = ()
-    has_code, title = False, None
+    has_code, has_filter, title = False, False, None
     priors: tuple[str, ...] = ()
     if isinstance(body, ClassicalBody | HybridBody):
-        codec = body.base.codec
+        codec, has_filter = body.base.codec, body.filter is not None
     if isinstance(body, HybridBody):
         enhanced, models = sum(body.enhanced), (body.enhancer,)
         has_code, title = body.scene_code is not None, body.title
@@ -173,6 +174,7 @@ def _scene(header: Header, entry: IndexEntry, chunk: Chunk, limits: Limits) -> S
         has_code,
         title,
         priors,
+        has_filter,
     )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import astuple, dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass
+from functools import partial
 from itertools import product
 
 from ...runtime.base import decode_base
@@ -12,12 +13,21 @@ from ...runtime.container import Limits
 from ...runtime.frames import Planes
 from ...runtime.payloads import ALL_PLANES, BaseStream, ClassicalBody, HybridBody
 from ...runtime.scene_code import SceneCode
-from ...runtime.scenes import deep_base, enhance, unmended
+from ...runtime.scene_filter import SceneFilter
+from ...runtime.scenes import deep_base, enhance, filtered_frames, full_size, residuals
 from ...runtime.upsample import Upsampling
 from ..adaptation import Adaptation, TitleFile
 from ..code_crops import CropSampler
 from ..codecs import BaseSettings, encoder_for
 from ..downscale import downscale, half_size
+from ..filter_search import search_filter
+from ..filter_statistics import (
+    Deep,
+    PlaneStatistics,
+    chosen_frames,
+    gather,
+    quarters_lacking,
+)
 from ..fingerprint import fingerprint
 from ..quality import PlanePsnr, psnr
 from ..resources import Resources
@@ -41,8 +51,8 @@ class StandardTrial:
     `bit_depth` is that of the coded layer, at least the video's. `preset` is the encoder's own
     name of a speed. With `upsampling` the layer has half the width and half the height. `enhancer`
     is the model id of the network that mends a layer of that size, "" for `classical` candidates
-    only; it runs with the weights of `title` where there are some. Where `adapt` has codes, one is
-    searched for the scene at every setting.
+    only; it runs with the weights of `title` where there are some. Filters and codes are searched
+    for the scene at every setting, where `adapt` has them.
     """
 
     codec: Codec
@@ -79,35 +89,65 @@ class StandardTrial:
         return _OCTAVE[self.codec]
 
     def encode(self, scene: Scene, setting: float, resources: Resources) -> tuple[Candidate, ...]:
-        """The `classical` candidate; with an enhancer the `hybrid_semantic` one; and that with a
-        code, if it is better."""
+        """The `classical` candidate, and that with a filter where one pays; with an enhancer the
+        `hybrid_semantic` one, and that with a code if it is better."""
         base = self._base(scene, setting, resources)
         layer = _Layer(scene, base, self.upsampling, resources.threads)
         simple = ClassicalBody(base, self.upsampling)
-        if not self.enhancer:
+        if not (self.enhancer or self.adapt.filters):
             return (self._made(scene, setting, simple, frame_psnr(scene, layer.shown())),)
-        mended = _Mended(layer, self.enhancer, self.title, resources)
+        plain = layer.plain()
+        made = [self._made(scene, setting, simple, _weighted(plain))]
+        if self.adapt.filters:
+            made += self._filtered(layer, setting, plain, made[0].bits)
+        if self.enhancer:
+            made += self._mended(layer, setting, plain, made[0].bits, resources)
+        return tuple(made)
+
+    def _filtered(
+        self, layer: _Layer, setting: float, plain: Sequence[PlanePsnr], bits: int
+    ) -> list[Candidate]:
+        """The `classical` candidate with a filter; none if there is none that is worth its bits."""
+        own = search_filter(layer.statistics(plain), bits)
+        if own is None:
+            return []
+        body = ClassicalBody(layer.stream, self.upsampling, own)
+        return [self._made(layer.scene, setting, body, _weighted(layer.filtered(own)))]
+
+    def _mended(
+        self,
+        layer: _Layer,
+        setting: float,
+        plain: Sequence[PlanePsnr],
+        bits: int,
+        resources: Resources,
+    ) -> list[Candidate]:
+        """The `hybrid_semantic` candidates."""
+        scene = layer.scene
+        mender = _Mender(layer, self.enhancer, self.title, resources)
+        own: SceneFilter | None = None
+        if self.adapt.filters:
+            own = search_filter(layer.statistics(plain, mender.residuals()), bits)
+        without = plain if own is None else layer.filtered(own)
         sampler: CropSampler | None = None
         frames = layer.deep()
         if self.adapt.codes:
             device = resources.device_network(self.enhancer, self.title)
-            sampler = CropSampler(scene, base, self.upsampling, halo=len(device.body))
+            sampler = CropSampler(scene, layer.stream, self.upsampling, halo=len(device.body))
             frames = sampler.watch(frames)
-        generic = mended.tried(layer.scored(frames))
-        made = [
-            self._made(scene, setting, simple, [each.weighted for each in layer.plain]),
-            self._made(scene, setting, *mended.where_better(generic)),
-        ]
+        tried = mender.tried(frames, own)
+        made = [self._made(scene, setting, *mender.where_better(tried, without, own))]
         if sampler is not None:
             # torch takes seconds to load, and where no code is searched nothing needs it.
             from ..code_search import search_code
 
-            code = search_code(device, sampler.crops, layer.plain, made[1].bits)
+            code = search_code(device, sampler.crops, plain, made[0].bits)
             if code is not None:
-                tried = mended.tried(layer.deep(), code)
-                coded = self._made(scene, setting, *mended.where_better(tried, code))
-                made += [coded] if coded.psnr > made[1].psnr else []
-        return tuple(made)
+                tried = mender.tried(layer.deep(), own, code)
+                body, scores = mender.where_better(tried, without, own, code)
+                coded = self._made(scene, setting, body, scores)
+                made += [coded] if coded.psnr > made[0].psnr else []
+        return made
 
     def _base(self, scene: Scene, setting: float, resources: Resources) -> BaseStream:
         """The coded layer, from the store where trials of the same codec and setting share it."""
@@ -151,13 +191,12 @@ class StandardTrial:
 
 @dataclass(frozen=True)
 class _Layer:
-    """A scene's coded layer. `plain` is the PSNR of each frame that passed `scored`."""
+    """A scene's coded layer."""
 
     scene: Scene
     stream: BaseStream
     upsampling: Upsampling
     threads: int
-    plain: list[PlanePsnr] = field(default_factory=list)
 
     def shown(self) -> Iterator[Planes]:
         """The frames as `classical` shows them."""
@@ -181,17 +220,49 @@ class _Layer:
             max_pixels=Limits().max_pixels,
         )
 
-    def scored(self, deep: Iterator[Planes]) -> Iterator[Planes]:
-        """The frames of `deep` as they are; what they score without a network is noted."""
+    def plain(self) -> list[PlanePsnr]:
+        """What each frame scores as it is."""
+        return self.scores(self.shown())
+
+    def filtered(self, own: SceneFilter) -> list[PlanePsnr]:
+        """What each frame scores with a filter."""
+        frames = filtered_frames(
+            self.deep(),
+            own,
+            self.stream,
+            self.scene.format,
+            frames=len(self.scene.frames),
+            upsampling=self.upsampling,
+            threads=self.threads,
+        )
+        return self.scores(frames)
+
+    def scores(self, frames: Iterator[Planes]) -> list[PlanePsnr]:
+        """What frames score against the scene's."""
+        depth = self.scene.format.bit_depth
+        pairs = zip(self.scene.frames, frames, strict=True)
+        return [psnr(source, planes, depth) for source, planes in pairs]
+
+    def statistics(
+        self, plain: Sequence[PlanePsnr], residuals: Mapping[int, Planes] | None = None
+    ) -> tuple[PlaneStatistics, ...]:
+        """What a filter is fitted to, that of frames to which a network adds `residuals`."""
         picture = self.scene.format
-        for source, planes in zip(self.scene.frames, deep, strict=True):
-            shown = unmended(planes, self.stream, self.upsampling, picture)
-            self.plain.append(psnr(source, shown, picture.bit_depth))
-            yield planes
+        full = partial(full_size, stream=self.stream, upsampling=self.upsampling, picture=picture)
+
+        def lacking(index: int, base: Planes) -> Deep:
+            source = self.scene.frames[index]
+            added = None if residuals is None else residuals[index]
+            return [
+                quarters_lacking(*planes, picture.bit_depth)
+                for planes in zip(source, base, added or (None,) * 3, strict=True)
+            ]
+
+        return gather(self.scene.frames, map(full, self.deep()), plain, lacking)
 
 
 @dataclass(frozen=True)
-class _Mended:
+class _Mender:
     """A layer and the network that mends it."""
 
     layer: _Layer
@@ -199,7 +270,24 @@ class _Mended:
     title: TitleFile | None
     resources: Resources
 
-    def tried(self, deep: Iterator[Planes], code: SceneCode | None = None) -> list[PlanePsnr]:
+    def residuals(self) -> dict[int, Planes]:
+        """What the network adds to the frames that filters are fitted to."""
+        scene = self.layer.scene
+        wanted = chosen_frames(len(scene.frames))
+        return dict(
+            residuals(
+                self.layer.deep(),
+                [number in wanted for number in range(len(scene.frames))],
+                self.layer.stream,
+                scene.format,
+                self.resources.network(self.enhancer, self.title),
+                upsampling=self.layer.upsampling,
+            )
+        )
+
+    def tried(
+        self, deep: Iterator[Planes], own: SceneFilter | None, code: SceneCode | None = None
+    ) -> list[PlanePsnr]:
         """What each frame of the layer scores, all of them mended."""
         scene = self.layer.scene
         frames = enhance(
@@ -210,22 +298,25 @@ class _Mended:
             self.resources.network(self.enhancer, self.title),
             upsampling=self.layer.upsampling,
             code=code,
+            filter=own,
             threads=self.layer.threads,
         )
-        depth = scene.format.bit_depth
-        pairs = zip(scene.frames, frames, strict=True)
-        return [psnr(source, planes, depth) for source, planes in pairs]
+        return self.layer.scores(frames)
 
     def where_better(
-        self, tried: Sequence[PlanePsnr], code: SceneCode | None = None
+        self,
+        tried: Sequence[PlanePsnr],
+        without: Sequence[PlanePsnr],
+        own: SceneFilter | None,
+        code: SceneCode | None = None,
     ) -> tuple[HybridBody, list[float]]:
-        """The scene with those planes and those frames mended that gain, and what its frames
-        score."""
-        plain = [each.weighted for each in self.layer.plain]
+        """The scene with those planes and those frames mended that gain over what they score
+        `without`, and what its frames score."""
+        plain = _weighted(without)
         best = plain
         planes = ALL_PLANES
         for wanted in _PLANES:
-            pairs = zip(tried, self.layer.plain, strict=True)
+            pairs = zip(tried, without, strict=True)
             mixed = [_mixed(mended, as_it_was, wanted) for mended, as_it_was in pairs]
             scores = [max(pair) for pair in zip(mixed, plain, strict=True)]
             # All of them unless fewer are better.
@@ -239,8 +330,13 @@ class _Mended:
             upsampling=self.layer.upsampling,
             title=None if self.title is None else self.title.number,
             planes=planes,
+            filter=own,
         )
         return body, best
+
+
+def _weighted(scores: Sequence[PlanePsnr]) -> list[float]:
+    return [each.weighted for each in scores]
 
 
 def _mixed(mended: PlanePsnr, plain: PlanePsnr, planes: tuple[bool, bool, bool]) -> float:

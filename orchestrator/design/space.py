@@ -19,6 +19,7 @@ _JOIN = "+"
 _ALL, _BY_EFFORT = "auto", "by effort"
 _LATENTS = {"semantic_latent", "i_frame_interpolation"}
 _NETWORKLESS = {"classical", "procedural"}
+_FITTED = {"classical", "hybrid_semantic"}
 _UNITS = {
     "quality": "a constant quality, 0 worst to 100 best",
     "bitrate": "bits a second",
@@ -140,8 +141,8 @@ class Space:
         if wanted and wanted <= _LATENTS:
             codecs, sizes = self.codecs[0], self.sizes[0]
             settings = replace(settings, codecs=codecs, sizes=sizes, effort=self.efforts[0])
-        afforded = "none" if settings.effort == "fast" else "title"
-        if wanted and "hybrid_semantic" not in wanted:
+        afforded = "filter" if settings.effort == "fast" else "title"
+        if wanted and not wanted & _FITTED:
             settings = replace(settings, adapt=self.adapts[0], title_steps=self.title_steps[0])
         elif settings.adapt is None and afforded in self.adapts:
             settings = replace(settings, adapt=afforded)

@@ -17,7 +17,7 @@ SIZES = ("full", "half")
 TIERS = ("nano", "edge", "max")
 EFFORTS = ("fast", "normal", "high")
 SEARCHES = ("pruned", "exhaustive")
-ADAPTATIONS = ("none", "code", "title")
+ADAPTATIONS = ("none", "filter", "code", "title")
 # Above 0 (a quality of 0 is one, too) and at most.
 _MOST = {"quality": 100.0, "bitrate": 1e12, "psnr": 100.0, "ssim": 1.0, "vmaf": 100.0}
 

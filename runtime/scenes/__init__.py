@@ -10,15 +10,16 @@ from ..errors import BitstreamError
 from ..frames import Planes
 from ..payloads import ClassicalBody, HybridBody, ProceduralBody, parse_body
 from ._context import SceneContext
+from ._filtered import filtered_frames
+from ._full_size import full_size, unmended
 from .classical import decode_classical
 from .hybrid import (
     add_residual,
     condition_planes,
     decode_hybrid,
     enhance,
-    full_size,
     packed_frame,
-    unmended,
+    residuals,
 )
 from .latent import decode_latents, latent_shape
 from .procedural import decode_procedural
@@ -31,9 +32,11 @@ __all__ = [
     "decode_scene",
     "deep_base",
     "enhance",
+    "filtered_frames",
     "full_size",
     "latent_shape",
     "packed_frame",
+    "residuals",
     "unmended",
 ]
 

@@ -1,25 +1,52 @@
-"""`classical`: a standard codec's stream, as it is or at twice its size."""
+"""`classical`: a standard codec's stream, as it is or at twice its size, and perhaps filtered."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..base import decode_base
+from ..base import decode_base, deep_base
 from ..frames import Planes
 from ..payloads import ClassicalBody
+from ..prefetch import prefetched
 from ._context import SceneContext
+from ._filtered import filtered_frames
+
+BASE_FRAMES_AHEAD = 2
 
 
 def decode_classical(
     body: ClassicalBody, frames: int, context: SceneContext, first: int = 0
 ) -> Iterator[Planes]:
     """The base stream's frames from `first` on. Errors are those of `base.decode_base`."""
-    return decode_base(
+    if body.filter is None:
+        yield from decode_base(
+            body.base,
+            context.format,
+            frames=frames,
+            threads=context.threads,
+            max_pixels=context.limits.max_pixels,
+            upsampling=body.upsampling,
+            first=first,
+        )
+        return
+    # A filter looks at the frame before the first one, too.
+    base = deep_base(
         body.base,
         context.format,
+        body.upsampling,
         frames=frames,
         threads=context.threads,
         max_pixels=context.limits.max_pixels,
-        upsampling=body.upsampling,
-        first=first,
     )
+    with prefetched(base, BASE_FRAMES_AHEAD) as ahead:
+        yield from filtered_frames(
+            ahead,
+            body.filter,
+            body.base,
+            context.format,
+            frames=frames,
+            upsampling=body.upsampling,
+            threads=context.threads,
+            first=first,
+            workers=context.workers,
+        )

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
+from functools import cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from ..av_planes import frozen
 from ..base import deep_base, round_to_8_bit
 from ..container import Codec
 from ..errors import BitstreamError
+from ..filtering import filtered
 from ..frames import PictureFormat, Planes
 from ..network import FRAMES_AT_ONCE, Network
 from ..packing import Packed, pack, unpack
@@ -26,14 +27,16 @@ from ..payloads import ALL_PLANES, BaseStream, ClassicalBody, HybridBody
 from ..prefetch import prefetched
 from ..sample_depth import with_residual
 from ..scene_code import SceneCode, identity_code
-from ..upsample import Upsampling, upsample
+from ..scene_filter import SceneFilter
+from ..upsample import Upsampling
 from ..workers import Workers, in_order
 from ._context import SceneContext
-from .classical import decode_classical
+from ._full_size import at_depth, at_own_depth, full_size, unmended
+from ._windows import Window, windows
+from .classical import BASE_FRAMES_AHEAD, decode_classical
 
 _NETWORKS = {Upsampling.NONE: "enhancer", Upsampling.EIGHT_TAP: "generator_up"}
 _BLOCKS = {Upsampling.NONE: 4, Upsampling.EIGHT_TAP: 2}
-_BASE_FRAMES_AHEAD = 2
 _CODEC_LEVELS = {Codec.AV1: 0, Codec.H265: 85, Codec.H264: 170, Codec.VVC: 255}
 
 
@@ -48,7 +51,7 @@ def decode_hybrid(
     or title weights that do not fit it, and ModelError if the network is not there.
     """
     if not any(body.enhanced[first:]):
-        plain = ClassicalBody(body.base, body.upsampling)
+        plain = ClassicalBody(body.base, body.upsampling, body.filter)
         yield from decode_classical(plain, frames, context, first)
         return
     title = None if body.title is None else context.titles.get(body.title)
@@ -66,7 +69,7 @@ def decode_hybrid(
         threads=context.threads,
         max_pixels=context.limits.max_pixels,
     )
-    with prefetched(base, _BASE_FRAMES_AHEAD) as ahead:
+    with prefetched(base, BASE_FRAMES_AHEAD) as ahead:
         yield from enhance(
             ahead,
             body.enhanced,
@@ -76,6 +79,7 @@ def decode_hybrid(
             upsampling=body.upsampling,
             code=body.scene_code,
             planes=body.planes,
+            filter=body.filter,
             threads=context.threads,
             first=first,
             workers=context.workers,
@@ -92,6 +96,7 @@ def enhance(
     upsampling: Upsampling = Upsampling.NONE,
     code: SceneCode | None = None,
     planes: tuple[bool, bool, bool] = ALL_PLANES,
+    filter: SceneFilter | None = None,
     threads: int = 1,
     first: int = 0,
     workers: Workers | None = None,
@@ -110,7 +115,8 @@ def enhance(
         network: an `enhancer`; with `upsampling` a `generator_up`.
         upsampling: how frames get their full size.
         code: what the network is adapted by, None for the identity.
-        planes: those of Y, U and V that are mended; the others are as `unmended` gives them.
+        planes: those of Y, U and V that are mended; the others are as without the network.
+        filter: what residuals are added to, and what other frames are, is the base so filtered.
         threads: how many frames are made at a time, 0 for one a core, but at most
             `network.FRAMES_AT_ONCE`. Samples do not depend on it.
         first: frames before this one are only neighbours: they are not given.
@@ -126,77 +132,83 @@ def enhance(
     adaptation = _adaptation(network, code)
     at_once = min(threads or os.cpu_count() or 1, FRAMES_AT_ONCE)
 
+    full = partial(full_size, stream=stream, upsampling=upsampling, picture=picture)
+
     def seen(planes: Planes) -> Packed:
         return packed_frame(planes, stream, upsampling, channels_last=network.channels_last)
 
-    def mended(frame: Planes, around: Mapping[str, Packed], condition: Packed) -> Planes:
-        (residual,) = network.run({**around, "condition": condition, **adaptation})
-        own = _at_own_depth(frame, stream, upsampling, picture)
-        made = add_residual(own, residual, picture)
+    def made_of(window: Window) -> _Made:
+        """The frame without a residual, and what a residual is added to."""
+        frame = window.cur.planes
+        own: Callable[[], Planes]
+        if filter is None:
+            own = partial(at_own_depth, frame, stream, upsampling, picture)
+            return _Made(partial(unmended, frame, stream, upsampling, picture), own)
+        # Asked for twice where only some planes are mended.
+        own = cache(partial(filtered, window.cur.deep(full), filter, window.around(full)))
+        return _Made(lambda: at_depth(own(), picture), own)
+
+    def mended(made: _Made, shown: Mapping[str, Packed], condition: Packed) -> Planes:
+        (residual,) = network.run({**shown, "condition": condition, **adaptation})
+        together = add_residual(made.own(), residual, picture)
         if planes == ALL_PLANES:
-            return made
-        plain = unmended(frame, stream, upsampling, picture)
-        y, u, v = (
-            each[0] if wanted else each[1]
-            for *each, wanted in zip(made, plain, planes, strict=True)
-        )
+            return together
+        pairs = zip(together, made.plain(), planes, strict=True)
+        y, u, v = (with_it if wanted else without for with_it, without, wanted in pairs)
         return y, u, v
 
     def jobs() -> Iterator[Callable[[], Planes]]:
         condition: Packed | None = None
-        for window in _windows(base, len(enhanced), first):
+        for window in windows(base, len(enhanced), first):
+            made = made_of(window)
             if not enhanced[window.index]:
-                yield partial(unmended, window.cur.planes, stream, upsampling, picture)
+                yield made.plain
                 continue
-            around = {
-                "prev": window.prev.seen(seen),
-                "cur": window.cur.seen(seen),
-                "next": window.next.seen(seen),
-            }
+            shown = _shown(window, seen)
             if condition is None:
-                condition = condition_planes(stream, *around["cur"].shape[2:])
-            yield partial(mended, window.cur.planes, around, condition)
+                condition = condition_planes(stream, *shown["cur"].shape[2:])
+            yield partial(mended, made, shown, condition)
 
     pool = (workers or Workers("mend")).pool(at_once)
     yield from in_order(jobs(), pool, at_once)
 
 
-@dataclass
-class _BaseFrame:
-    """A frame of the base, and what the network sees of it once it was asked for."""
+def residuals(
+    base: Iterator[Planes],
+    wanted: Sequence[bool],
+    stream: BaseStream,
+    picture: PictureFormat,
+    network: Network,
+    *,
+    upsampling: Upsampling = Upsampling.NONE,
+) -> Iterator[tuple[int, Planes]]:
+    """The number of each `wanted` frame of `base`, and what `network` adds to it: uint8 of
+    `picture`'s size in quarters of a grey level, 128 for nothing. The rest is as for `enhance`."""
 
-    planes: Planes
-    packed: Packed | None = None
+    def seen(planes: Planes) -> Packed:
+        return packed_frame(planes, stream, upsampling, channels_last=network.channels_last)
 
-    def seen(self, pack_frame: Callable[[Planes], Packed]) -> Packed:
-        if self.packed is None:
-            self.packed = pack_frame(self.planes)
-        return self.packed
+    adaptation = _adaptation(network, None)
+    for window in windows(base, len(wanted), 0):
+        if wanted[window.index]:
+            shown = _shown(window, seen)
+            condition = condition_planes(stream, *shown["cur"].shape[2:])
+            (residual,) = network.run({**shown, "condition": condition, **adaptation})
+            yield window.index, unpack(residual, picture)
+
+
+def _shown(window: Window, seen: Callable[[Planes], Packed]) -> dict[str, Packed]:
+    """What the network's ports for frames take."""
+    frames = {"prev": window.prev, "cur": window.cur, "next": window.next}
+    return {name: frame.seen(seen) for name, frame in frames.items()}
 
 
 @dataclass(frozen=True)
-class _Window:
-    """A frame of the base between its neighbours."""
+class _Made:
+    """What makes a frame: `plain` as it is without a residual, `own` what one is added to."""
 
-    index: int
-    prev: _BaseFrame
-    cur: _BaseFrame
-    next: _BaseFrame
-
-
-def _windows(base: Iterator[Planes], frames: int, first: int) -> Iterator[_Window]:
-    """Every frame from `first` on; the first stands in for the one before it, the last for the one
-    after."""
-    prev = cur = None
-    for index, planes in enumerate(base):
-        if index >= frames:
-            raise BitstreamError(f"the base has more frames than the scene's {frames}")
-        after = _BaseFrame(planes)
-        if cur is not None and index > first:
-            yield _Window(index - 1, prev or cur, cur, after)
-        prev, cur = cur, after
-    if cur is not None and index >= first:
-        yield _Window(index, prev or cur, cur, cur)
+    plain: Callable[[], Planes]
+    own: Callable[[], Planes]
 
 
 def packed_frame(
@@ -220,18 +232,6 @@ def condition_planes(stream: BaseStream, rows: int, columns: int) -> NDArray[np.
     return condition.transpose(0, 3, 1, 2)
 
 
-def full_size(
-    planes: Planes, stream: BaseStream, upsampling: Upsampling, picture: PictureFormat
-) -> Planes:
-    """A frame of `base.deep_base` as what residuals are added to: uint16, 0 to 1023, of `picture`'s
-    size. A base of 8 bits counts four times, after upsampling at its own depth."""
-    planes = _at_own_depth(planes, stream, upsampling, picture)
-    if stream.bit_depth == 10:
-        return planes
-    y, u, v = (np.left_shift(plane, 2, dtype=np.uint16) for plane in planes)
-    return y, u, v
-
-
 def add_residual(base: Planes, residual: NDArray[np.uint8], picture: PictureFormat) -> Planes:
     """The mended frame, read-only: clip(base + residual - 128) at the video's depth.
 
@@ -244,23 +244,6 @@ def add_residual(base: Planes, residual: NDArray[np.uint8], picture: PictureForm
         for plane, change in zip(base, unpack(residual, picture), strict=True)
     )
     return frozen((y, u, v))
-
-
-def unmended(
-    planes: Planes, stream: BaseStream, upsampling: Upsampling, picture: PictureFormat
-) -> Planes:
-    """A frame of `base.deep_base` as `classical` gives it."""
-    if upsampling is not Upsampling.NONE:
-        return upsample(planes, upsampling, picture)
-    return planes if picture.bit_depth == stream.bit_depth else round_to_8_bit(planes)
-
-
-def _at_own_depth(
-    planes: Planes, stream: BaseStream, upsampling: Upsampling, picture: PictureFormat
-) -> Planes:
-    if upsampling is Upsampling.NONE:
-        return planes
-    return upsample(planes, upsampling, replace(picture, bit_depth=stream.bit_depth))
 
 
 def _adaptation(network: Network, code: SceneCode | None) -> dict[str, NDArray[np.uint8]]:
