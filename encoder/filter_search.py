@@ -21,7 +21,8 @@ from .filter_statistics import PlaneStatistics, Reals
 Levels = NDArray[np.int64]
 
 _COUNTS = (48, 36, 28, 22, 17, 13, 10, 8, 6, 5, 4, 3, 2, 1)
-_SHIFTS = (6, 7, 8)
+# Coefficients are in parts of 2**7 first; the number of filters hardly depends on it.
+_SHIFT, _OTHER_SHIFTS = 7, (6, 8)
 _SWEEPS = 4
 # Of the largest product of a tap's values with themselves: taps that hardly differ stay small.
 _RIDGE = 1e-6
@@ -39,23 +40,38 @@ def search_filter(statistics: Sequence[PlaneStatistics], bits: int) -> SceneFilt
     return None if y is u is v is None else SceneFilter((y, u, v))
 
 
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """A plane's filter, and what it costs: less than nothing if it is worth its bits."""
+
+    cost: float
+    groups: list[list[int]]
+    filter: PlaneFilter
+
+
 def _search_plane(number: int, known: PlaneStatistics, bits: int) -> PlaneFilter | None:
     """The plane's part; None where it is not worth its bits."""
-    least, best = 0.0, None
-    kinds = kinds_of(number)
-    for groups in _partitions(known):
-        products = np.stack([known.products[group].sum(axis=0) for group in groups])
-        lacking = np.stack([known.lacking[group].sum(axis=0) for group in groups])
-        filters = _filters(groups)
-        map_bits = _symbol_bits(np.diff(filters, prepend=0))
-        for shift in _SHIFTS:
-            fit = _Fit(products / 4.0**shift, lacking / 2.0**shift, kinds, 1.0 / bits)
-            levels, coded = fit.levels()
-            cost = fit.change(levels) + (coded + map_bits + _HEAD_BITS) / bits
-            if cost < least:
-                coefficients = levels.astype(np.int8)
-                least, best = cost, PlaneFilter(shift, coefficients, tuple(filters.tolist()))
-    return best
+    found = [_rounded(number, known, groups, _SHIFT, bits) for groups in _partitions(known)]
+    if not found:
+        return None
+    best = min(found, key=lambda each: each.cost)
+    others = [_rounded(number, known, best.groups, shift, bits) for shift in _OTHER_SHIFTS]
+    best = min([best, *others], key=lambda each: each.cost)
+    return best.filter if best.cost < 0.0 else None
+
+
+def _rounded(
+    number: int, known: PlaneStatistics, groups: list[list[int]], shift: int, bits: int
+) -> _Found:
+    """A filter for each group of classes, in parts of 2**`shift`."""
+    products = np.stack([known.products[group].sum(axis=0) for group in groups])
+    lacking = np.stack([known.lacking[group].sum(axis=0) for group in groups])
+    fit = _Fit(products / 4.0**shift, lacking / 2.0**shift, kinds_of(number), 1.0 / bits)
+    levels, coded = fit.levels()
+    filters = _filters(groups)
+    coded += _symbol_bits(np.diff(filters, prepend=0)) + _HEAD_BITS
+    made = PlaneFilter(shift, levels.astype(np.int8), tuple(filters.tolist()))
+    return _Found(fit.change(levels) + coded / bits, groups, made)
 
 
 def _partitions(known: PlaneStatistics) -> Iterator[list[list[int]]]:

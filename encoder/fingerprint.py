@@ -32,6 +32,7 @@ _MODULES = (
     "downscale.py",
     "filter_search.py",
     "filter_statistics.py",
+    "latent_filter.py",
     "latent_kinds.py",
     "latent_rate.py",
     "latent_refinement.py",

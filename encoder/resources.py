@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..runtime.container import Limits
 from ..runtime.sessions import Network, NetworkPool
 from ..runtime.title import TitleWeights, parse_title
-from .adaptation import TitleFile
+from .adaptation import Adaptation, TitleFile
 from .base_store import BaseStore
 from .targets import Metric
 
@@ -24,7 +24,7 @@ class Resources:
     def __init__(self, threads: int = 0, bases: BaseStore | None = None) -> None:
         self.threads = threads
         self.bases = bases
-        self._coders: dict[tuple[str, str, int, Metric], LatentCoder] = {}
+        self._coders: dict[tuple[str, str, int, Metric, Adaptation], LatentCoder] = {}
         self._titles: dict[str, TitleWeights] = {}
         self._device_networks: dict[tuple[str, str], Enhancer] = {}
 
@@ -67,21 +67,29 @@ class Resources:
         return self._titles[title.digest]
 
     def latent_coder(
-        self, tier: str, device: str, refinement: int = 0, tune: Metric = Metric.PSNR
+        self,
+        tier: str,
+        device: str,
+        refinement: int = 0,
+        tune: Metric = Metric.PSNR,
+        adapt: Adaptation = Adaptation.FILTER,
     ) -> LatentCoder:
-        """What codes latents on a torch device, those of I-frames after so many steps of descent.
+        """What codes latents on a torch device, those of I-frames after so many steps of descent;
+        scenes are filtered where `adapt` has filters.
 
         Raises ModelError for a tier without weights. It sets the number of torch's threads for the
         whole process.
         """
         from .strategies.latent import LatentCoder
 
-        key = tier, device, refinement, tune
+        key = tier, device, refinement, tune, adapt
         if key not in self._coders:
             if self.threads:
                 import torch
 
                 torch.set_num_threads(self.threads)
-            coder = LatentCoder(tier, device, self.networks, refinement=refinement, tune=tune)
+            coder = LatentCoder(
+                tier, device, self.networks, refinement=refinement, tune=tune, adaptation=adapt
+            )
             self._coders[key] = coder
         return self._coders[key]

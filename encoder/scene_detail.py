@@ -64,14 +64,14 @@ class FrameDetail:
 def scene_detail(
     frames: Sequence[LatentFrame],
     source: Callable[[int], Packed],
-    draw: Callable[[Latent], Packed],
+    drawn: Callable[[int], Packed],
     prior: Prior,
     quality: float,
 ) -> Iterator[tuple[int, FrameDetail]]:
     """The detail of those frames, given in decoding order, that have any, with their positions.
 
-    `source` gives the frame at a position packed by blocks of 8, [1, 96, 2 h, 2 w], `draw` what
-    the network makes of a latent, packed so too. `quality` is that by whose price of a bit detail
+    `source` gives the frame at a position packed by blocks of 8, [1, 96, 2 h, 2 w], `drawn` what
+    it is without detail, packed so too. `quality` is that by whose price of a bit detail
     pays that is seen once: at most `detail_quality.FINEST_QUALITY`.
     """
     levels = {frame.position: levels_of(frame.latent) for frame in frames}
@@ -85,11 +85,11 @@ def scene_detail(
         done[frame.position] = Detailed(own, None)
         if kept is None and not pays:
             continue
-        wanted, drawn = source(frame.position), draw(frame.latent)
-        samples, shown = None, drawn
+        wanted, without = source(frame.position), drawn(frame.position)
+        samples, shown = None, without
         if kept is not None:
-            with_kept = with_detail(drawn, kept)
-            if _error(wanted, with_kept) < _error(wanted, drawn):
+            with_kept = with_detail(without, kept)
+            if _error(wanted, with_kept) < _error(wanted, without):
                 samples, shown = kept, with_kept
         keeps = samples is not None or kept is None
         seen = seen_before(frame.latent, frame.quality)
@@ -98,7 +98,7 @@ def scene_detail(
             sent = frame_detail(wanted, shown, seen, finest, prior, weights)
             if sent.symbols.any():
                 samples = added(sent.samples, samples)
-                shown = with_detail(drawn, samples)
+                shown = with_detail(without, samples)
         done[frame.position] = Detailed(own, samples)
         yield frame.position, FrameDetail(replace(sent, keeps=keeps), shown)
 

@@ -98,9 +98,7 @@ def ways(
     for layer in layers:
         mender = menders.model_ids.get(layer, "")
         if StrategyId.CLASSICAL in wanted or mender:
-            search = adaptation.of_scenes
-            if not mender and search.codes:
-                search = Adaptation.FILTER
+            search = adaptation.of_scenes if mender else _of_layers(adaptation)
             trials += [
                 StandardTrial(codec, depth, _PRESETS[effort][codec], layer, mender, search)
                 for codec in codecs
@@ -110,7 +108,7 @@ def ways(
         codec = _still_codec(codecs)
         trials.append(ProceduralTrial(codec, _PRESETS[effort][codec]))
     trials += [
-        LatentTrial(each, tier, device, effort, tuned(tier, tune))
+        LatentTrial(each, tier, device, effort, tuned(tier, tune), _of_layers(adaptation))
         for each in _LATENT
         if each in wanted
     ]
@@ -178,6 +176,11 @@ def _missing_latents(
         if reason:
             reasons.setdefault(reason, []).append(strategy)
     return reasons
+
+
+def _of_layers(adaptation: Adaptation) -> Adaptation:
+    """What of it is there where no network has codes."""
+    return Adaptation.FILTER if adaptation.filters else Adaptation.NONE
 
 
 def check_device(device: str) -> None:

@@ -39,6 +39,8 @@ Reals = NDArray[np.float32]
 CHANNELS = 96
 """Coefficients of a block: 64 of luma, 16 of each chroma plane, row by row from the lowest."""
 QUALITIES = len(STEPS_Q16)
+DETAIL_BLOCK = 8
+"""Samples of luma along each side of a block."""
 BLOCKS_PER_CELL = 2
 """Blocks along each side of a latent's cell."""
 _LUMA, _CHROMA = 64, 16

@@ -44,7 +44,7 @@ _TOP = 1023
 # Of sums over the 32 samples of a window.
 _ACTIVITY_FROM = (32, 64, 128, 224, 384, 640, 1152)
 _MOTION_FROM = (96, 256)
-_STRIP_CELLS = 8
+_STRIP_CELLS = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +94,20 @@ def _side(number: int) -> int:
 
 def classify(around: Around) -> Cells:
     """Classes and turns of a frame's cells."""
-    sums = _window_sums(around)
+    strips = [_classified(around, strip) for strip in _strips(around)]
+    classes, turns = (np.concatenate(each) for each in zip(*strips, strict=True))
+    return Cells(classes, turns)
+
+
+def _strips(around: Around) -> list[slice]:
+    """Rows of cells, so many at a time as stay in a core's cache."""
+    rows = around.cur.cells[0]
+    return [slice(at, min(at + _STRIP_CELLS, rows)) for at in range(0, rows, _STRIP_CELLS)]
+
+
+def _classified(around: Around, strip: slice) -> tuple[Numbers, Numbers]:
+    """Classes and turns of a strip of rows of cells."""
+    sums = _window_sums(around, strip)
     across, down, falling, rising, change = (each.astype(np.int64) for each in sums)
     straight, straight_least = np.maximum(across, down), np.minimum(across, down)
     slanted, slanted_least = np.maximum(falling, rising), np.minimum(falling, rising)
@@ -106,16 +119,18 @@ def classify(around: Around) -> Cells:
     activity = np.searchsorted(_ACTIVITY_FROM, across + down, side="right")
     motion = np.searchsorted(_MOTION_FROM, change, side="right")
     turns = np.where(is_slanted, 2 * (rising > falling), down > across)
-    return Cells((direction * MOTIONS + motion) * ACTIVITIES + activity, turns)
+    return (direction * MOTIONS + motion) * ACTIVITIES + activity, turns
 
 
-def _window_sums(around: Around) -> list[Samples]:
+def _window_sums(around: Around, strip: slice) -> list[Samples]:
     """Over the 8x8 window around each cell, of its samples in rows and columns that are both even
     or both odd: Laplacians across, down, along the falling and the rising diagonal, and the
     change to the frames before and after."""
-    rows, columns = (2 * count + 2 for count in around.cur.cells)
-    phases = _phases(around.cur.planes[0])
-    others = [_phases(each.planes[0]) for each in (around.prev, around.next)]
+    rows, columns = (2 * count + 2 for count in (strip.stop - strip.start, around.cur.cells[1]))
+    inside = slice(CELL * strip.start, CELL * strip.stop + 2 * _MARGIN)
+    phases, *others = (
+        _phases(each.planes[0][inside]) for each in (around.cur, around.prev, around.next)
+    )
     made: list[Samples] = [np.zeros((rows, columns), np.float32) for _ in range(5)]
     for odd in (0, 1):
         # The first even row and column lie one beyond the first odd ones, so a sample's neighbours
@@ -250,14 +265,15 @@ def _filtered(
     wanted = [bool(each.any()) for each in own.coefficients.T]
     made = np.empty((side * rows_of_cells, side * around.cur.cells[1]), np.uint16)
     inside = slice(_MARGIN, _MARGIN + made.shape[1])
-    for start in range(0, rows_of_cells, _STRIP_CELLS):
-        strip = slice(start, min(start + _STRIP_CELLS, rows_of_cells))
+    for strip in _strips(around):
         rows = slice(side * strip.start, side * strip.stop)
         total = np.full((rows.stop - rows.start, made.shape[1]), (1 << own.shift) // 2, np.float32)
         by_cell = total.reshape(-1, side, made.shape[1])
+        product = np.empty_like(by_cell)
         for tap, values in tap_values(number, around, strip, wanted):
             weights = table[:, tap][used[strip]].repeat(side, axis=1)
-            by_cell += values.reshape(by_cell.shape) * weights[:, None]
+            np.multiply(values.reshape(by_cell.shape), weights[:, None], out=product)
+            by_cell += product
         total *= np.float32(2.0**-own.shift)
         np.floor(total, out=total)
         total += around.cur.planes[number][_MARGIN + rows.start : _MARGIN + rows.stop, inside]

@@ -9,6 +9,7 @@ from .base_stream import check_each_once
 from .errors import BitstreamError
 from .fields import Fields, pack_fields, pack_signed, pack_unsigned, parse_fields
 from .header import MODEL_ID_BYTES, pack_model_ids, parse_model_ids
+from .scene_filter import SceneFilter, pack_scene_filter, parse_scene_filter
 
 TABLES = 64
 KINDS = 3
@@ -78,6 +79,7 @@ class LatentBody:
     have one use no difference tables. Where there are C frames, I and C have one. `motion` is the
     id of the tables by which C and B frames move, None where they do not. With it B frames have a
     prior too. `detail` is the id of the prior that codes frames' detail, None where none has any.
+    What networks draw is `filter`ed before detail is added to it.
     """
 
     models: tuple[str, ...]
@@ -86,6 +88,7 @@ class LatentBody:
     priors: PriorIds = NO_PRIORS
     motion: str | None = None
     detail: str | None = None
+    filter: SceneFilter | None = None
 
     def drawn_alone(self, kind: FrameKind) -> bool:
         """Whether frames of a kind are drawn from nothing but their own latents, as I frames."""
@@ -108,6 +111,7 @@ class _LatentField(IntEnum):
     PRIORS = 0x8005
     MOTION = 0x8006
     DETAIL = 0x8007
+    FILTER = 0x8008
 
 
 def pack_latents(body: LatentBody) -> bytes:
@@ -139,6 +143,8 @@ def pack_latents(body: LatentBody) -> bytes:
         fields.append((_LatentField.MOTION, pack_model_ids((body.motion,))))
     if body.detail is not None:
         fields.append((_LatentField.DETAIL, pack_model_ids((body.detail,))))
+    if body.filter is not None:
+        fields.append((_LatentField.FILTER, pack_scene_filter(body.filter)))
     return pack_fields(fields)
 
 
@@ -158,7 +164,9 @@ def parse_latents(body: bytes, frames: int, what: str) -> LatentBody:
     packets = _parse_latent_packets(
         fields, frames, moves=motion is not None, detailed=detail is not None
     )
-    parsed = LatentBody(models, rows, packets, priors, motion, detail)
+    data = fields.optional(_LatentField.FILTER)
+    scene_filter = None if data is None else parse_scene_filter(data, what)
+    parsed = LatentBody(models, rows, packets, priors, motion, detail, scene_filter)
     for packet in packets:
         if packet.detail and not parsed.drawn_alone(packet.kind):
             raise BitstreamError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 
@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from ...decoder import IFrameDecoder, load
 from ...decoder.networks import PIXEL_SCALE, RELU6_SCALE
 from ...runtime.chunks import StrategyId
-from ...runtime.detail import seen_before, with_detail
+from ...runtime.detail import seen_before
 from ...runtime.errors import ModelError
 from ...runtime.frame_levels import latent_of, levels_of
 from ...runtime.frames import PictureFormat, Planes
+from ...runtime.latent_body import pack_latents
 from ...runtime.latents import STEPS_Q16, step_size
 from ...runtime.models import packaged_models, read_models
 from ...runtime.motion_tables import MotionTables
@@ -25,12 +26,15 @@ from ...runtime.packing import pack, unpack
 from ...runtime.payloads import FrameKind, LatentBody
 from ...runtime.prior import Prior
 from ...runtime.prior_coding import prior_bits
+from ...runtime.scene_filter import SceneFilter, pack_scene_filter
 from ...runtime.sessions import Network, NetworkPool
+from ..adaptation import Adaptation
 from ..analysis import AnalysisNetwork, load_analysis
 from ..analysis_weights import weights_path
 from ..between_coding import between_frame
-from ..detail_coding import Detail, frame_detail
+from ..detail_coding import with_own_detail
 from ..detail_quality import FIRST_QUALITY
+from ..latent_filter import apply_filter, fit_filter
 from ..latent_kinds import NETWORKS, frame_kinds
 from ..latent_rate import coding_of
 from ..latent_refinement import refined
@@ -88,8 +92,9 @@ REACH = 8
 class CodedFrame:
     """One frame through analysis, symbols [C, h, w] and the INT8 network, as the player sees it.
 
-    `latent` [1, L, h, w] is what the network took. `moved` is what is sent of a frame that is
-    continued by motion, `detail` what was added to what the network drew.
+    `planes` are as the network drew them, `latent` [1, L, h, w] is what it took. `moved` is what is
+    sent of a frame that is continued by motion, `detail` the quality (0 to 63) of the detail that
+    belongs to a frame that no other refers to, None for none.
     """
 
     symbols: NDArray[np.int16]
@@ -97,7 +102,7 @@ class CodedFrame:
     feature: NDArray[np.uint8]
     latent: NDArray[np.uint8]
     moved: Moved | None = None
-    detail: Detail | None = None
+    detail: int | None = None
 
 
 class LatentCoder:
@@ -108,8 +113,8 @@ class LatentCoder:
     the latents of I-frames take (`latent_refinement`). `priors` code the symbols, and continued
     frames move by `motion`, or in scenes that stand still are coded by the symbols before, with the
     prior `held`; `detail` codes what networks do not draw. These are what is installed for the tier
-    where no priors are given. Raises ModelError if the
-    tier has no networks of the kind that is asked for, or they are not installed.
+    where no priors are given. Scenes are filtered where `adaptation` has filters. Raises ModelError
+    if the tier has no networks of the kind that is asked for, or they are not installed.
     """
 
     def __init__(
@@ -124,7 +129,9 @@ class LatentCoder:
         motion: MotionTables | None = None,
         held: Prior | None = None,
         detail: Prior | None = None,
+        adaptation: Adaptation = Adaptation.FILTER,
     ) -> None:
+        self.adaptation = adaptation
         self.priors = tier_priors(tier, tune) if priors is None else priors
         self.motion = tier_motion(tier, self.priors) if priors is None else motion
         self._held = held_prior(tier) if priors is None else held
@@ -219,39 +226,36 @@ class LatentCoder:
         if self.detail is None or quality < FIRST_QUALITY:
             return finest, self.code(packed, picture, FrameKind.I, (), finest)
         price = float(price_of_bits(torch.tensor(quality))) / (picture.width * picture.height)
-        source = unpack(packed, picture)
+        source, wanted = unpack(packed, picture), quality - FIRST_QUALITY
         found: list[tuple[float, int, CodedFrame]] = []
         for used in dict.fromkeys(min(finest, max(0, quality - by)) for by in _COARSER_LATENTS):
             plain = self.code(packed, picture, FrameKind.I, (), used)
             bits = prior_bits(plain.symbols, used, self.priors[FrameKind.I], None)
-            for coded in (plain, self._detailed(plain, packed, picture, used, quality)):
-                more = 0.0 if coded.detail is None else coded.detail.bits(self.detail)
-                error = 255.0**2 * 10 ** (-psnr(source, coded.planes).weighted / 10)
-                cost = error + price * (bits + more)
-                if coded.detail is not None:
-                    cost *= 1 + _DETAIL_MUST_SAVE
-                found.append((cost, used, coded))
+            planes = plain.planes
+            own = self.filter_for([source], [planes], picture, round(bits))
+            if own is not None:
+                (planes,) = apply_filter([planes], own, picture)
+                bits += 8 * len(pack_scene_filter(own))
+            error = _squared_error(source, planes)
+            found.append((error + price * bits, used, plain))
+            seen = seen_before(plain.latent, used)
+            shown, detail = with_own_detail(packed, planes, seen, wanted, self.detail)
+            if detail is not None:
+                error = _squared_error(source, unpack(shown, picture))
+                cost = error + price * (bits + detail.bits(self.detail))
+                detailed = replace(plain, detail=wanted)
+                found.append((cost * (1 + _DETAIL_MUST_SAVE), used, detailed))
         _, used, coded = min(found, key=lambda each: each[0])
         return used, coded
 
-    def _detailed(
-        self,
-        coded: CodedFrame,
-        packed: NDArray[np.uint8],
-        picture: PictureFormat,
-        used: int,
-        quality: int,
-    ) -> CodedFrame:
-        """A frame with latents of quality `used`, and the detail that belongs to `quality`."""
-        assert self.detail is not None
-        # What pads the picture is not what the network drew there, but is not seen either.
-        drawn = pack(coded.planes, _BLOCK, _MULTIPLE)
-        seen = seen_before(coded.latent, used)
-        detail = frame_detail(packed, drawn, seen, quality - FIRST_QUALITY, self.detail)
-        if not detail.symbols.any():
-            return coded
-        planes = unpack(with_detail(drawn, detail.samples), picture)
-        return replace(coded, planes=planes, detail=detail)
+    def filter_for(
+        self, sources: Sequence[Planes], drawn: Sequence[Planes], picture: PictureFormat, bits: int
+    ) -> SceneFilter | None:
+        """The filter for frames that were drawn from so many bits, in display order; None where
+        none is worth its own, or none is wanted."""
+        if not self.adaptation.filters:
+            return None
+        return fit_filter(sources, drawn, picture, bits)
 
     def code_moved(
         self,
@@ -358,6 +362,11 @@ class LatentCoder:
         return CodedFrame(symbols, unpack(frame, picture), feature, latent)
 
 
+def _squared_error(source: Planes, shown: Planes) -> float:
+    """In squared grey levels, that of which PSNR 6:1:1 is the logarithm."""
+    return float(255.0**2 * 10 ** (-psnr(source, shown).weighted / 10))
+
+
 def _luma(packed: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The luma [H, W] of a packed frame [1, 96, H/8, W/8]."""
     rows, columns = packed.shape[2:]
@@ -409,34 +418,70 @@ def code_scene(
     them, None `REACH`, where the coder has a prior for them.
     """
     coder = coder.suited_to(scene)
-    quality_db = [0.0] * len(scene.frames)
     sent: dict[int, FrameSymbols] = {}
-    has_detail = coder.detail is not None and FrameKind.C in frame_kinds(strategy, coder.priors)
+    drawn: dict[int, Planes] = {}
+    single: dict[int, int] = {}
     latents: list[LatentFrame] = []
     for frame, used, coded in coded_frames(coder, strategy, scene, quality, interval, reach):
         at = frame.position
-        sent[at] = FrameSymbols(frame, used, coded.symbols, coded.moved, coded.detail)
-        quality_db[at] = psnr(scene.frames[at], coded.planes).weighted
-        if has_detail:
+        sent[at] = FrameSymbols(frame, used, coded.symbols, coded.moved)
+        drawn[at] = coded.planes
+        if coded.detail is not None:
+            single[at] = coded.detail
+        if coder.detail is not None:
             latents.append(LatentFrame(at, frame.references, used, coded.latent))
-    for at, made in _scene_detail(coder, scene, latents, quality):
-        sent[at] = replace(sent[at], detail=made.sent)
-        shown = unpack(made.shown, scene.format)
-        quality_db[at] = psnr(scene.frames[at], shown).weighted
     kinds = sorted({FrameKind.C if each.moved else each.frame.kind for each in sent.values()})
     # Several kinds may share a network.
     models = tuple(dict.fromkeys(coder.light(kind).entry.model_id for kind in kinds))
-    body = latent_body(list(sent.values()), models, coder.priors, coder.motion, coder.detail)
-    return body, quality_db
+
+    def body() -> LatentBody:
+        return latent_body(list(sent.values()), models, coder.priors, coder.motion, coder.detail)
+
+    made = body()
+    shown = [drawn[at] for at in range(len(drawn))]
+    own = coder.filter_for(scene.frames, shown, scene.format, 8 * len(pack_latents(made)))
+    if own is not None:
+        for at, planes in enumerate(apply_filter(shown, own, scene.format)):
+            shown[at] = planes
+    details = [*_single_detail(coder, scene, latents, shown, single)]
+    if FrameKind.C in frame_kinds(strategy, coder.priors):
+        details += _scene_detail(coder, scene, latents, shown, quality)
+    for at, detail in details:
+        sent[at] = replace(sent[at], detail=detail.sent)
+        shown[at] = unpack(detail.shown, scene.format)
+    if details:
+        made = body()
+    pairs = zip(scene.frames, shown, strict=True)
+    return replace(made, filter=own), [psnr(*pair).weighted for pair in pairs]
+
+
+def _single_detail(
+    coder: LatentCoder,
+    scene: Scene,
+    frames: Sequence[LatentFrame],
+    shown: Sequence[Planes],
+    qualities: Mapping[int, int],
+) -> Iterator[tuple[int, FrameDetail]]:
+    """The detail of those frames that no others refer to, which have some of these `qualities`."""
+    for frame in frames:
+        at = frame.position
+        if at in qualities and coder.detail is not None:
+            source = pack(scene.frames[at], _BLOCK, _MULTIPLE)
+            seen = seen_before(frame.latent, frame.quality)
+            packed, sent = with_own_detail(source, shown[at], seen, qualities[at], coder.detail)
+            if sent is not None:
+                yield at, FrameDetail(sent, packed)
 
 
 def _scene_detail(
     coder: LatentCoder,
     scene: Scene,
     frames: Sequence[LatentFrame],
+    shown: Sequence[Planes],
     quality: int,
 ) -> Iterator[tuple[int, FrameDetail]]:
-    """The detail of those of a scene's `frames` that refer to others, or are referred to."""
+    """The detail of those of a scene's `frames` that refer to others, or are referred to, beyond
+    what is `shown` without."""
     referred = {reference for frame in frames for reference in frame.references}
     followed = [each for each in frames if each.references or each.position in referred]
     if coder.detail is None or not followed:
@@ -445,11 +490,10 @@ def _scene_detail(
     def source(position: int) -> NDArray[np.uint8]:
         return pack(scene.frames[position], _BLOCK, _MULTIPLE)
 
-    def draw(latent: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        frame, _ = coder.light(FrameKind.I).run({"latent": latent})
-        return frame
+    def drawn(position: int) -> NDArray[np.uint8]:
+        return pack(shown[position], _BLOCK, _MULTIPLE)
 
-    return scene_detail(followed, source, draw, coder.detail, quality - _DETAIL_QUALITY_OFFSET)
+    return scene_detail(followed, source, drawn, coder.detail, quality - _DETAIL_QUALITY_OFFSET)
 
 
 def coded_frames(

@@ -12,6 +12,7 @@ from ...runtime.chunks import StrategyId
 from ...runtime.latent_body import LatentBody, pack_latents
 from ...runtime.latents import STEPS_Q16
 from ...runtime.payloads import FrameKind
+from ..adaptation import Adaptation
 from ..detail_quality import FINEST_QUALITY as FINEST_DETAIL
 from ..effort import Effort
 from ..priors import coded_detail
@@ -44,7 +45,8 @@ class LatentTrial:
     """A scene in latents; the setting, rounded, is `finest_quality` minus the quality index.
 
     `device` is where the analysis runs, a torch device, `effort` how much is searched. `tune` is
-    the measure that latents are optimised for, of those that the tier has networks for.
+    the measure that latents are optimised for, of those that the tier has networks for. Scenes are
+    filtered where `adapt` has filters.
     """
 
     strategy: StrategyId
@@ -52,6 +54,7 @@ class LatentTrial:
     device: str
     effort: Effort = Effort.FAST
     tune: Metric = Metric.PSNR
+    adapt: Adaptation = Adaptation.FILTER
 
     @property
     def name(self) -> str:
@@ -87,7 +90,7 @@ class LatentTrial:
 
         interpolates = self.strategy is StrategyId.I_FRAME_INTERPOLATION
         refinement = 0 if interpolates else _REFINEMENT[self.effort]
-        coder = resources.latent_coder(self.tier, self.device, refinement, self.tune)
+        coder = resources.latent_coder(self.tier, self.device, refinement, self.tune, self.adapt)
         coder = coder.suited_to(scene)
         quality = self.finest_quality - round(setting)
         ways = [

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
-from functools import partial
 from itertools import product
 
 from ...runtime.base import decode_base
@@ -229,13 +228,15 @@ class _Layer:
         frames = filtered_frames(
             self.deep(),
             own,
-            self.stream,
             self.scene.format,
-            frames=len(self.scene.frames),
-            upsampling=self.upsampling,
+            self._full_size,
+            count=len(self.scene.frames),
             threads=self.threads,
         )
         return self.scores(frames)
+
+    def _full_size(self, planes: Planes) -> Planes:
+        return full_size(planes, self.stream, self.upsampling, self.scene.format)
 
     def scores(self, frames: Iterator[Planes]) -> list[PlanePsnr]:
         """What frames score against the scene's."""
@@ -248,7 +249,6 @@ class _Layer:
     ) -> tuple[PlaneStatistics, ...]:
         """What a filter is fitted to, that of frames to which a network adds `residuals`."""
         picture = self.scene.format
-        full = partial(full_size, stream=self.stream, upsampling=self.upsampling, picture=picture)
 
         def lacking(index: int, base: Planes) -> Deep:
             source = self.scene.frames[index]
@@ -258,7 +258,7 @@ class _Layer:
                 for planes in zip(source, base, added or (None,) * 3, strict=True)
             ]
 
-        return gather(self.scene.frames, map(full, self.deep()), plain, lacking)
+        return gather(self.scene.frames, map(self._full_size, self.deep()), plain, lacking)
 
 
 @dataclass(frozen=True)

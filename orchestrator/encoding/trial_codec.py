@@ -154,6 +154,7 @@ def _trial_to_dict(trial: Trial) -> dict[str, Any]:
             "device": trial.device,
             "effort": trial.effort.value,
             "tune": trial.tune.value,
+            "adapt": trial.adapt.value,
         }
     if isinstance(trial, ProceduralTrial):
         return {
@@ -198,6 +199,7 @@ def _trial(value: object, where: str) -> Trial:
             given.text("device", ("cpu", "cuda")),
             Effort(given.text("effort", [each.value for each in Effort])),
             Metric(given.text("tune", [each.value for each in Metric])),
+            Adaptation(given.text("adapt", [each.value for each in Adaptation])),
         )
     else:
         trial = ProceduralTrial(

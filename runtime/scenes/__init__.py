@@ -11,7 +11,7 @@ from ..frames import Planes
 from ..payloads import ClassicalBody, HybridBody, ProceduralBody, parse_body
 from ._context import SceneContext
 from ._filtered import filtered_frames
-from ._full_size import full_size, unmended
+from ._full_size import full_size, in_quarters, unmended
 from .classical import decode_classical
 from .hybrid import (
     add_residual,
@@ -34,6 +34,7 @@ __all__ = [
     "enhance",
     "filtered_frames",
     "full_size",
+    "in_quarters",
     "latent_shape",
     "packed_frame",
     "residuals",

@@ -18,8 +18,11 @@ def full_size(
     """A frame of `base.deep_base` as what residuals are added to: uint16, 0 to 1023, of `picture`'s
     size. A base of 8 bits counts four times, after upsampling at its own depth."""
     planes = at_own_depth(planes, stream, upsampling, picture)
-    if stream.bit_depth == 10:
-        return planes
+    return planes if stream.bit_depth == 10 else in_quarters(planes)
+
+
+def in_quarters(planes: Planes) -> Planes:
+    """Planes of 8 bits as ten."""
     y, u, v = (np.left_shift(plane, 2, dtype=np.uint16) for plane in planes)
     return y, u, v
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from ..base import decode_base, deep_base
 from ..frames import Planes
@@ -10,6 +11,7 @@ from ..payloads import ClassicalBody
 from ..prefetch import prefetched
 from ._context import SceneContext
 from ._filtered import filtered_frames
+from ._full_size import full_size
 
 BASE_FRAMES_AHEAD = 2
 
@@ -38,14 +40,14 @@ def decode_classical(
         threads=context.threads,
         max_pixels=context.limits.max_pixels,
     )
+    full = partial(full_size, stream=body.base, upsampling=body.upsampling, picture=context.format)
     with prefetched(base, BASE_FRAMES_AHEAD) as ahead:
         yield from filtered_frames(
             ahead,
             body.filter,
-            body.base,
             context.format,
-            frames=frames,
-            upsampling=body.upsampling,
+            full,
+            count=frames,
             threads=context.threads,
             first=first,
             workers=context.workers,

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Container, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..av_planes import frozen
-from ..detail import with_detail
+from ..detail import DETAIL_BLOCK, with_detail
 from ..errors import BitstreamError, UnsupportedError
 from ..frames import PictureFormat, Planes
-from ..packing import padded_size, unpack
+from ..packing import pack, padded_size, unpack
 from ..payloads import FrameKind, LatentBody, LatentPacket
 from ..prefetch import prefetched
+from ..scene_filter import SceneFilter
 from ..sessions import Network
 from ._context import SceneContext
 from ._detail import DetailDecoder
+from ._filtered import filtered_frames
+from ._full_size import in_quarters
 from ._symbols import KindDecoder, KindDecoders, kind_decoders
 
 LATENT_STRIDE = 16
@@ -36,6 +40,22 @@ class _Drawable:
 
     latent: NDArray[np.uint8]
     detail: NDArray[np.int16] | None
+
+
+@dataclass(frozen=True, eq=False)
+class _Drawn:
+    """A frame as networks and filters have it, and detail's samples [96, h, w] that are still to be
+    added to it."""
+
+    planes: Planes
+    detail: NDArray[np.int16] | None = None
+
+    def shown(self, picture: PictureFormat) -> Planes:
+        """With its detail."""
+        if self.detail is None:
+            return self.planes
+        packed = pack(self.planes, DETAIL_BLOCK, LATENT_STRIDE)
+        return unpack(with_detail(packed, self.detail), picture)
 
 
 def latent_shape(picture: PictureFormat) -> tuple[int, int]:
@@ -62,10 +82,16 @@ def decode_latents(body: LatentBody, context: SceneContext, first: int = 0) -> I
     for kind, decoder in decoders.items():
         _check_channels(kind, decoder, networks[kind])
     detail = DetailDecoder(body, decoders, context)
-    drawn = _drawn(body, first)
+    # A filter looks at the frame before, too.
+    start = first if body.filter is None else max(0, first - 1)
+    drawn = _drawn(body, start)
     with prefetched(_decoded_latents(body, decoders, detail, drawn), _LATENTS_AHEAD) as latents:
         packets = [packet for packet in body.packets if packet.position in drawn]
-        yield from _made(body, packets, latents, networks, context, first)
+        made = _made(body, packets, latents, networks, context, start)
+        if body.filter is not None:
+            made = _filtered(made, body.filter, context, len(body.packets) - start, first - start)
+        for frame in made:
+            yield frozen(frame.shown(context.format))
 
 
 def _check_channels(kind: FrameKind, decoder: KindDecoder, network: Network) -> None:
@@ -106,14 +132,15 @@ def _made(
     networks: dict[FrameKind, Network],
     context: SceneContext,
     first: int,
-) -> Iterator[Planes]:
+) -> Iterator[_Drawn]:
+    """The frames from `first` on in display order, without a filter."""
     last_use = {
         reference: step
         for step, packet in enumerate(packets)
         for reference in _features_of(packet, body)
     }
     features: dict[int, Feature] = {}
-    waiting: dict[int, Planes] = {}
+    waiting: dict[int, _Drawn] = {}
     shown = first
     for step, (packet, drawable) in enumerate(zip(packets, drawables, strict=True)):
         inputs = {_LATENT_PORT: drawable.latent}
@@ -123,17 +150,43 @@ def _made(
         if packet.position in last_use:
             features[packet.position] = feature
         if packet.position >= first:
-            if drawable.detail is not None:
-                frame = with_detail(frame, drawable.detail)
-            waiting[packet.position] = unpack(frame, context.format)
+            detail = drawable.detail
+            if detail is not None and body.filter is None:
+                frame, detail = with_detail(frame, detail), None
+            waiting[packet.position] = _Drawn(unpack(frame, context.format), detail)
         held, most = max(len(waiting), len(features)), context.limits.max_frames_held
         if held > most:
             raise BitstreamError(f"{held} frames wait for frame {shown}, at most {most} may")
         for reference in [each for each in features if last_use[each] <= step]:
             del features[reference]
         while shown in waiting:
-            yield frozen(waiting.pop(shown))
+            yield waiting.pop(shown)
             shown += 1
+
+
+def _filtered(
+    frames: Iterator[_Drawn], scene: SceneFilter, context: SceneContext, count: int, first: int
+) -> Iterator[_Drawn]:
+    """Those of `count` frames from `first` on, filtered; what is added to them stays."""
+    waiting: deque[_Drawn] = deque()
+
+    def planes() -> Iterator[Planes]:
+        for number, frame in enumerate(frames):
+            if number >= first:
+                waiting.append(frame)
+            yield frame.planes
+
+    for shown in filtered_frames(
+        planes(),
+        scene,
+        context.format,
+        in_quarters,
+        count=count,
+        threads=context.threads,
+        first=first,
+        workers=context.workers,
+    ):
+        yield replace(waiting.popleft(), planes=shown)
 
 
 def _features_of(packet: LatentPacket, body: LatentBody) -> tuple[int, ...]:

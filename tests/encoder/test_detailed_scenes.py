@@ -134,7 +134,9 @@ def test_frames_that_nothing_refers_to_have_the_latents_that_cost_least(
     assert quality_db[0] > plain_db[0]
     several = scene_of(scene.frames * 2, SMALL)
     alone, _ = code_scene(edge, SEMANTIC, several, 60, interval=1)
-    assert [packet.detail for packet in alone.packets] == [body.packets[0].detail] * 2
+    assert [packet.data for packet in alone.packets] == [body.packets[0].data] * 2
+    # A filter of both frames' own is what detail is added to.
+    assert all(packet.detail[0] == 60 - FIRST_QUALITY for packet in alone.packets)
 
 
 def test_coarse_scenes_have_no_detail(edge: LatentCoder, plain: LatentCoder) -> None:

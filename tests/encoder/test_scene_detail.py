@@ -54,7 +54,7 @@ class Scene:
     def detail(self, quality: float = QUALITY, name: str = "random") -> dict[int, FrameDetail]:
         """What is sent, by position."""
         source, prior = self.sources.__getitem__, detail_prior(name)
-        return dict(scene_detail(self.frames, source, draw, prior, quality))
+        return dict(scene_detail(self.frames, source, self.drawn, prior, quality))
 
     def drawn(self, position: int) -> Packed:
         """A frame without detail."""

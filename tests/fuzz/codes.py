@@ -1,4 +1,4 @@
-"""Scene codes and title weights."""
+"""Scene codes, title weights and scene filters."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from edgecodec.runtime import title
 from edgecodec.runtime.errors import BitstreamError, EdgecodecError
 from edgecodec.runtime.fields import Limits
 from edgecodec.runtime.scene_code import SceneCode, pack_scene_code, parse_scene_code
+from edgecodec.runtime.scene_filter import pack_scene_filter, parse_scene_filter
 from edgecodec.runtime.template import Template, TemplateTensor, titled
 
 from ..runtime.ecv_samples import CODE, sample_titles
+from ..runtime.filter_samples import fixed_filter, random_filter
 from .harness import Harness
 
 LIMITS = Limits(max_title_symbols=1 << 12)
@@ -45,11 +47,18 @@ def _title(data: bytes) -> None:
     assert len(changed) == len(tensors)
 
 
+def _filter(data: bytes) -> None:
+    found = parse_scene_filter(data, "filter")
+    assert parse_scene_filter(pack_scene_filter(found), "filter") == found
+    for plane in found.planes:
+        assert plane is None or max(plane.filters) < len(plane.coefficients)
+
+
 def run(data: bytes) -> str:
     """The first byte chooses."""
     if len(data) < 2:
         return "empty"
-    layer = (_scene_code, _title)[data[0] % 2]
+    layer = (_scene_code, _title, _filter)[data[0] % 3]
     name = layer.__name__.strip("_")
     try:
         layer(data[1:])
@@ -65,6 +74,8 @@ def seeds() -> Iterator[bytes]:
     with patch.object(title, "_checksum", lambda _: 0):
         for each in sample_titles():
             yield b"\1" + title.pack_title(each)
+    for scene in (fixed_filter(), random_filter(0, planes=(False, True, False))):
+        yield b"\2" + pack_scene_filter(scene)
 
 
 HARNESS = Harness(run, seeds, 1000)

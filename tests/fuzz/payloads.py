@@ -22,12 +22,20 @@ from edgecodec.runtime.chunks import (
 from edgecodec.runtime.errors import BitstreamError, UnsupportedError
 from edgecodec.runtime.fields import Limits
 from edgecodec.runtime.header import pack_header, parse_header
-from edgecodec.runtime.payloads import FrameKind, LatentBody, pack_body, parse_body
+from edgecodec.runtime.payloads import (
+    ClassicalBody,
+    FrameKind,
+    HybridBody,
+    LatentBody,
+    pack_body,
+    parse_body,
+)
 from edgecodec.runtime.records import AUXD, CHNK, HEAD, INDX, NETW, Record, RecordFile
 from edgecodec.runtime.title import pack_title_record, parse_title_record
 
 from ..runtime import mutations
 from ..runtime.ecv_samples import MODEL, sample_stream
+from ..runtime.filter_samples import fixed_filter
 from ..runtime.golden_streams import GOLDEN
 from .harness import Harness
 
@@ -112,6 +120,8 @@ def seeds() -> Iterator[bytes]:
                 tag = bytes([_LAYERS.index(_body), chunk.strategy - 1, len(chunk.pts)])
                 yield tag + chunk.body
                 body = parse_body(chunk.strategy, chunk.body, len(chunk.pts))
+                if isinstance(body, ClassicalBody | HybridBody):
+                    yield tag + pack_body(replace(body, filter=fixed_filter()))
                 if isinstance(body, LatentBody):
                     yield tag + pack_body(replace(body, priors=(MODEL, None, MODEL, None)))
                     if chunk.strategy is StrategyId.SEMANTIC_LATENT:

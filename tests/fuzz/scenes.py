@@ -16,6 +16,7 @@ from edgecodec.runtime.fields import Limits
 from edgecodec.runtime.frames import PictureFormat
 from edgecodec.runtime.models import ModelEntry, find_model, packaged_models, read_models
 from edgecodec.runtime.payloads import (
+    ClassicalBody,
     FrameKind,
     HybridBody,
     LatentBody,
@@ -29,6 +30,7 @@ from edgecodec.runtime.title import TitleWeights
 from numpy.typing import NDArray
 
 from ..runtime import mutations
+from ..runtime.filter_samples import fixed_filter
 from ..runtime.golden_streams import DEEP, GOLDEN, SMALL
 from ..runtime.motion_samples import (
     NANO_CHANNELS,
@@ -198,6 +200,8 @@ def seeds() -> Iterator[bytes]:
                 yield tag + chunk.body
             body = parse_body(chunk.strategy, chunk.body, entry.frames)
             tag = bytes([chunk.strategy - 1, entry.frames - 1 | depth << 7, 0])
+            if isinstance(body, ClassicalBody | HybridBody):
+                yield tag + pack_body(replace(body, filter=fixed_filter()))
             if isinstance(body, HybridBody):
                 yield tag + pack_body(replace(body, planes=(True, False, True), title=0))
             if isinstance(body, LatentBody):

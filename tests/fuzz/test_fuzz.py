@@ -31,7 +31,7 @@ REACHED = {
     "priors": {"decoded", "zero", "damaged", "too bright"},
     "codes": {
         f"{layer} {outcome}"
-        for layer in ("scene_code", "title")
+        for layer in ("scene_code", "title", "filter")
         for outcome in ("parsed", "BitstreamError")
     },
     "procedural": {"played", "unplayable", "BitstreamError", "UnsupportedError"},

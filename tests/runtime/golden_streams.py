@@ -7,17 +7,19 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from edgecodec import runtime
 from edgecodec.runtime import PictureFormat
 from edgecodec.runtime.container import Codec, Reader
-from edgecodec.runtime.payloads import LatentBody, parse_body
+from edgecodec.runtime.payloads import ClassicalBody, HybridBody, LatentBody, parse_body
 from edgecodec.runtime.scenes import latent_shape
 
 from ..conftest import draw
 from .ecv_samples import decode_latents
-from .streams import classical, every_strategy, hybrid, stream_of, title_weights
+from .filter_samples import fixed_filter
+from .streams import Scene, classical, every_strategy, hybrid, stream_of, title_weights
 
 GOLDEN = Path(__file__).parent / "golden"
 SMALL = PictureFormat(64, 48)
@@ -25,14 +27,23 @@ DEEP = PictureFormat(65, 47, 10)
 
 
 def make() -> dict[str, bytes]:
-    """By name: every strategy and title weights in 8 bits; every codec in 10, at an odd size."""
+    """By name: every strategy and title weights in 8 bits; every codec in 10, at an odd size; every
+    use of a filter."""
     scenes = every_strategy(draw, SMALL)
+    filters = [filtered(scenes[name]) for name in ("classical", "hybrid_semantic", "upsampled")]
     scenes["title"] = hybrid(draw(SMALL, 3), SMALL, (True, True, False), title=0)
     deep = [classical(draw(DEEP, 3), DEEP, codec) for codec in Codec]
     return {
         "strategies_1": stream_of(list(scenes.values()), SMALL, titles=[title_weights()]),
         "codecs_1": stream_of(deep, DEEP),
+        "filters_1": stream_of(filters, SMALL),
     }
+
+
+def filtered(scene: Scene) -> Scene:
+    """The same with a filter of Y, U and V."""
+    assert isinstance(scene.body, ClassicalBody | HybridBody)
+    return replace(scene, body=replace(scene.body, filter=fixed_filter()))
 
 
 def describe(data: bytes) -> dict[str, object]:

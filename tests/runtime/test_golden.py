@@ -25,9 +25,9 @@ def test_the_golden_stream_decodes_to_the_same_symbols() -> None:
     assert found["damage"] == 0
 
 
-@pytest.mark.parametrize("name", ["strategies_1", "codecs_1"])
+@pytest.mark.parametrize("name", ["strategies_1", "codecs_1", "filters_1"])
 def test_golden_streams_decode_to_the_same_symbols_and_samples(name: str) -> None:
-    """Of every strategy, and of every standard codec: MD5 by frame."""
+    """Of every strategy, of every standard codec and with filters: MD5 by frame."""
     wanted = json.loads((GOLDEN / f"{name}.json").read_text(encoding="utf-8"))
     found = golden_streams.describe((GOLDEN / f"{name}.ecv").read_bytes())
     assert found == wanted

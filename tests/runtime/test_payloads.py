@@ -23,11 +23,13 @@ from edgecodec.runtime.payloads import (
     parse_body,
 )
 from edgecodec.runtime.scene_code import SceneCode
+from edgecodec.runtime.scene_filter import SceneFilter, pack_scene_filter
 from edgecodec.runtime.upsample import Upsampling
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from .ecv_samples import MODEL, encode_latents, sample_base, sample_latent
+from .filter_samples import fixed_filter, scene_filters
 
 relaxed = settings(deadline=None, max_examples=80)
 model_ids = st.binary(min_size=8, max_size=8).map(bytes.hex)
@@ -75,6 +77,7 @@ def hybrid_bodies(draw: st.DrawFn) -> HybridBody:
         draw(st.sampled_from(Upsampling)),
         draw(st.none() | st.integers(0, 0xFFFF)),
         draw(st.tuples(st.booleans(), st.booleans(), st.booleans())),
+        draw(st.none() | scene_filters()),
     )
 
 
@@ -128,9 +131,11 @@ def latent_bodies(draw: st.DrawFn) -> LatentBody:
 
 
 @relaxed
-@given(base_streams())
-def test_classical_bodies_round_trip(base: BaseStream) -> None:
-    body = ClassicalBody(base)
+@given(base_streams(), st.sampled_from(Upsampling), st.none() | scene_filters())
+def test_classical_bodies_round_trip(
+    base: BaseStream, upsampling: Upsampling, scene_filter: SceneFilter | None
+) -> None:
+    body = ClassicalBody(base, upsampling, scene_filter)
     assert parse_body(StrategyId.CLASSICAL, pack_body(body), len(base.packets)) == body
 
 
@@ -493,6 +498,28 @@ def test_what_a_later_version_adds_is_named() -> None:
     unknown = pack_fields([(0x8001, pack_fields([(0x8001, b"\x09"), (0x8002, picture)]))])
     with pytest.raises(UnsupportedError, match="codec 9"):
         parse_body(StrategyId.CLASSICAL, unknown, 1)
+
+
+def test_a_filter_is_a_field_that_is_there_once() -> None:
+    base = sample_base(np.random.default_rng(0), 3)
+    scene_filter = fixed_filter()
+    field = pack_fields([(0x8008, pack_scene_filter(scene_filter))])
+    bodies: list[tuple[StrategyId, ClassicalBody | HybridBody]] = [
+        (StrategyId.CLASSICAL, ClassicalBody(base)),
+        (StrategyId.HYBRID_SEMANTIC, HybridBody(base, MODEL, (True,) * 3)),
+    ]
+    for strategy, body in bodies:
+        filtered = pack_body(replace(body, filter=scene_filter))
+        assert filtered == pack_body(body) + field
+        with pytest.raises(BitstreamError, match="field 0x8008 occurs 2 times"):
+            parse_body(strategy, filtered + field, 3)
+        name = strategy.name.lower()
+        with pytest.raises(
+            BitstreamError, match=f"{name} body, scene filter: .*cut off|bytes wanted"
+        ):
+            parse_body(strategy, pack_body(body) + pack_fields([(0x8008, b"")]), 3)
+        with pytest.raises(BitstreamError, match=f"{name} body, scene filter.*planes 0x9"):
+            parse_body(strategy, pack_body(body) + pack_fields([(0x8008, b"\x09")]), 3)
 
 
 def test_an_optional_field_of_a_later_version_is_skipped() -> None:

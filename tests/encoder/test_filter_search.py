@@ -1,0 +1,283 @@
+"""Filters of scenes: found where they help, smaller where bits are dear, the same every time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+
+import numpy as np
+import pytest
+from edgecodec.encoder.codecs import BaseSettings, encoder_for
+from edgecodec.encoder.filter_search import search_filter
+from edgecodec.encoder.filter_statistics import (
+    PlaneStatistics,
+    chosen_frames,
+    gather,
+    quarters_lacking,
+)
+from edgecodec.encoder.quality import PlanePsnr, psnr
+from edgecodec.runtime.base import decode_base, round_to_8_bit
+from edgecodec.runtime.chunks import Codec
+from edgecodec.runtime.filtering import Around, filtered, look
+from edgecodec.runtime.frames import Planes
+from edgecodec.runtime.scene_filter import (
+    CLASSES,
+    PlaneFilter,
+    SceneFilter,
+    pack_scene_filter,
+    taps_of,
+)
+
+from .demo_crops import demo_scene
+
+MANY_BITS = 10**9
+ALIKE = PlanePsnr(36.0, 36.0, 36.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Coded:
+    """Frames of 8 bits, their base in ten, and the base's bits."""
+
+    sources: tuple[Planes, ...]
+    deep: tuple[Planes, ...]
+    bits: int
+
+    @property
+    def scores(self) -> list[PlanePsnr]:
+        pairs = zip(self.sources, self.deep, strict=True)
+        return [psnr(source, round_to_8_bit(planes), 8) for source, planes in pairs]
+
+    def statistics(self) -> tuple[PlaneStatistics, ...]:
+        return gather(self.sources, iter(self.deep), self.scores, self.lacking)
+
+    def lacking(self, index: int, planes: Planes) -> list[np.ndarray]:
+        pairs = zip(self.sources[index], planes, strict=True)
+        return [quarters_lacking(source, plane, None, 8) for source, plane in pairs]
+
+    def with_filter(self, scene: SceneFilter | None) -> PlanePsnr:
+        """What the frames score on average, filtered as players filter them."""
+        made = self.deep if scene is None else filter_all(self.deep, scene)
+        pairs = zip(self.sources, made, strict=True)
+        scores = [psnr(source, round_to_8_bit(planes), 8) for source, planes in pairs]
+        y, u, v = np.mean([(each.y, each.u, each.v) for each in scores], axis=0)
+        return PlanePsnr(float(y), float(u), float(v))
+
+
+def filter_all(deep: Sequence[Planes], scene: SceneFilter) -> list[Planes]:
+    looks = [look(planes) for planes in deep]
+    last = len(deep) - 1
+    return [
+        filtered(planes, scene, Around(looks[max(at - 1, 0)], looks[at], looks[min(at + 1, last)]))
+        for at, planes in enumerate(deep)
+    ]
+
+
+@cache
+def coded(width: int = 192, height: int = 128, frames: int = 4, crf: float = 34.0) -> Coded:
+    """A crop of the demo clip in H.264."""
+    scene = demo_scene(width, height, frames)
+    settings = BaseSettings(crf, scene.format, scene.frame_rate, scene.color, 8, "fast", 1)
+    base = encoder_for(Codec.H264).encode(scene.frames, settings)
+    shown = decode_base(base, scene.format, frames=frames, max_pixels=1 << 20)
+    deep = [
+        (y.astype(np.uint16) * 4, u.astype(np.uint16) * 4, v.astype(np.uint16) * 4)
+        for y, u, v in shown
+    ]
+    return Coded(scene.frames, tuple(deep), 8 * sum(len(each.data) for each in base.packets))
+
+
+@cache
+def usual_statistics() -> tuple[PlaneStatistics, ...]:
+    """Of the usual crop."""
+    return coded().statistics()
+
+
+def bits_of(scene: SceneFilter | None) -> int:
+    return 0 if scene is None else 8 * len(pack_scene_filter(scene))
+
+
+def test_a_filter_brings_real_pictures_nearer_to_their_source() -> None:
+    known = coded()
+    found = search_filter(usual_statistics(), 40 * known.bits)
+    assert found is not None
+    assert all(plane is not None for plane in found.planes)
+    before, after = known.with_filter(None), known.with_filter(found)
+    assert after.y > before.y + 0.1
+    assert after.u > before.u
+    assert after.v > before.v
+
+
+def test_the_more_a_scene_costs_the_more_a_filter_may() -> None:
+    statistics = usual_statistics()
+    found = [search_filter(statistics, bits) for bits in (10**3, 10**5, 10**7, 10**9)]
+    assert found[0] is None
+    assert found[-1] is not None
+    costs = [bits_of(each) for each in found]
+    assert costs == sorted(costs)
+    assert costs[0] < costs[1] < costs[-1]
+    gains = [gain_of(each, statistics) for each in found]
+    assert gains == sorted(gains)
+    assert gains[1] > 0
+
+
+def gain_of(scene: SceneFilter | None, statistics: Sequence[PlaneStatistics]) -> float:
+    """What a filter takes off the squared error, by what it was fitted to."""
+    gained = 0.0
+    for known, plane in zip(
+        statistics, (None,) * 3 if scene is None else scene.planes, strict=True
+    ):
+        if plane is None:
+            continue
+        weights = (plane.coefficients / 2.0**plane.shift)[list(plane.filters)]
+        squared = np.einsum("ck,ckl,cl->", weights, known.products, weights)
+        gained += 2 * (weights * known.lacking).sum() - squared
+    return gained
+
+
+def test_a_filter_is_worth_its_bits() -> None:
+    """In octaves: twice the bits halve the error."""
+    statistics = usual_statistics()
+    for bits in (10**5, 10**6):
+        found = search_filter(statistics, bits)
+        assert gain_of(found, statistics) > bits_of(found) / bits
+
+
+def test_the_same_is_found_every_time() -> None:
+    one, other = usual_statistics(), coded().statistics()
+    for a, b in zip(one, other, strict=True):
+        for name in ("products", "lacking", "samples"):
+            np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
+    assert search_filter(one, 10**7) == search_filter(other, 10**7)
+
+
+def test_every_sample_of_a_small_scene_is_looked_at() -> None:
+    found = coded(frames=3).statistics()
+    assert [each.samples.sum() for each in found] == [
+        3 * 192 * 128,
+        3 * 96 * 64,
+        3 * 96 * 64,
+    ]
+    assert [each.products.shape for each in found] == [
+        (CLASSES, taps_of(plane), taps_of(plane)) for plane in range(3)
+    ]
+    for each in found:
+        np.testing.assert_allclose(each.products, each.products.transpose(0, 2, 1), rtol=1e-5)
+
+
+def test_a_base_that_lacks_nothing_has_no_filter() -> None:
+    known = coded()
+    sources = tuple(round_to_8_bit(planes) for planes in known.deep)
+    perfect = replace(known, sources=sources)
+    assert search_filter(perfect.statistics(), MANY_BITS) is None
+
+
+@pytest.mark.parametrize("lacking", range(3))
+def test_only_planes_that_gain_have_filters(lacking: int) -> None:
+    known = coded()
+    sources = []
+    for source, deep in zip(known.sources, known.deep, strict=True):
+        planes = list(round_to_8_bit(deep))
+        planes[lacking] = source[lacking]
+        sources.append((planes[0], planes[1], planes[2]))
+    mixed = replace(known, sources=tuple(sources))
+    found = search_filter(mixed.statistics(), MANY_BITS)
+    assert found is not None
+    assert [plane is not None for plane in found.planes] == [n == lacking for n in range(3)]
+
+
+def known_filter() -> SceneFilter:
+    """What smooths, sharpens and looks at other frames, in two ways."""
+    planes = []
+    for number in range(3):
+        taps = taps_of(number)
+        coefficients = np.zeros((2, taps), np.int8)
+        coefficients[0, 0], coefficients[0, 2] = 14, -6
+        coefficients[1, 1], coefficients[1, taps // 2], coefficients[1, -6] = -9, 8, 16
+        filters = tuple(each // (CLASSES // 2) for each in range(CLASSES))
+        planes.append(PlaneFilter(6, coefficients, filters))
+    return SceneFilter((planes[0], planes[1], planes[2]))
+
+
+def test_a_filter_that_made_the_target_is_found_again() -> None:
+    known = coded()
+    targets = filter_all(known.deep, known_filter())
+
+    def lacking(index: int, planes: Planes) -> list[np.ndarray]:
+        pairs = zip(targets[index], planes, strict=True)
+        return [target.astype(np.int16) - plane.astype(np.int16) for target, plane in pairs]
+
+    statistics = gather(known.sources, iter(known.deep), [ALIKE] * 4, lacking)
+    found = search_filter(statistics, MANY_BITS)
+    assert found is not None
+    made = filter_all(known.deep, found)
+    for plane in range(3):
+        off, was_off = (
+            sum(
+                np.square(one[plane].astype(np.int64) - other[plane]).sum()
+                for one, other in zip(frames, targets, strict=True)
+            )
+            for frames in (made, known.deep)
+        )
+        # What rounding makes of it is not to be found.
+        assert off < 0.1 * was_off + sum(frame[plane].size for frame in made) / 12
+        assert off < 0.5 * was_off
+
+
+@pytest.mark.parametrize("size", [(192, 128, 1), (16, 16, 2), (16, 16, 1), (2, 2, 2)])
+def test_small_scenes_have_filters_where_those_help(size: tuple[int, int, int]) -> None:
+    known = coded(*size)
+    statistics = known.statistics()
+    assert search_filter(statistics, 1000) is None
+    found = search_filter(statistics, MANY_BITS)
+    assert (found is not None) == (size != (2, 2, 2))
+    if found is not None:
+        assert known.with_filter(found).weighted > known.with_filter(None).weighted
+
+
+def test_other_frames_than_the_chosen_only_stand_beside_them() -> None:
+    """What they lack is not asked for, but all of them are read."""
+    frames = coded(16, 16, 20)
+    asked, read = [], []
+
+    def lacking(index: int, planes: Planes) -> list[np.ndarray]:
+        asked.append(index)
+        np.testing.assert_array_equal(planes[0], frames.deep[index][0])
+        return frames.lacking(index, planes)
+
+    def base():
+        for planes in frames.deep:
+            read.append(len(asked))
+            yield planes
+
+    gather(frames.sources, base(), frames.scores, lacking)
+    assert tuple(asked) == chosen_frames(20)
+    assert len(read) == 20
+
+
+@pytest.mark.parametrize("count", [1, 2, 15, 16, 17, 40, 1000])
+def test_at_most_sixteen_frames_are_chosen(count: int) -> None:
+    chosen = chosen_frames(count)
+    assert chosen == chosen_frames(count)
+    assert len(chosen) == min(count, 16)
+    assert list(chosen) == sorted(set(chosen))
+    assert chosen[0] >= 0
+    assert chosen[-1] < count
+
+
+def test_what_is_lacking_is_in_quarters_of_a_level_of_eight_bits() -> None:
+    base = np.array([[0, 400, 1023, 512]], np.uint16)
+    eight = np.array([[255, 100, 0, 128]], np.uint8)
+    ten = np.array([[1023, 401, 0, 512]], np.uint16)
+    added = np.array([[128, 129, 0, 255]], np.uint8)
+    for source, network, depth, wanted in (
+        (eight, None, 8, [1020, 0, -1023, 0]),
+        (eight, added, 8, [1020, -1, -1023 + 128, -127]),
+        (ten, None, 10, [1023, 1, -1023, 0]),
+        (ten, added, 10, [1023, 0, -1023 + 128, -127]),
+    ):
+        found = quarters_lacking(source, base, network, depth)
+        assert found.dtype == np.int16
+        assert found.tolist() == [wanted]
+    # Nothing of what is given was changed.
+    assert (eight[0, 0], ten[0, 0], base[0, 0], added[0, 2]) == (255, 1023, 0, 0)
