@@ -20,7 +20,7 @@ from .filter_statistics import PlaneStatistics, Reals
 
 Levels = NDArray[np.int64]
 
-_COUNTS = (48, 36, 28, 22, 17, 13, 10, 8, 6, 5, 4, 3, 2, 1)
+_COUNTS = (64, 48, 36, 28, 22, 17, 13, 10, 8, 6, 5, 4, 3, 2, 1)
 # Coefficients are in parts of 2**7 first; the number of filters hardly depends on it.
 _SHIFT, _OTHER_SHIFTS = 7, (6, 8)
 _SWEEPS = 4
