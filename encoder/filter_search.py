@@ -66,12 +66,15 @@ def _rounded(
     """A filter for each group of classes, in parts of 2**`shift`."""
     products = np.stack([known.products[group].sum(axis=0) for group in groups])
     lacking = np.stack([known.lacking[group].sum(axis=0) for group in groups])
-    fit = _Fit(products / 4.0**shift, lacking / 2.0**shift, kinds_of(number), 1.0 / bits)
+    fit = _Fit(
+        products / 4.0**shift, lacking / 2.0**shift, kinds_of(number), 1.0 / bits, known.risk
+    )
     levels, coded = fit.levels()
     filters = _filters(groups)
     coded += _symbol_bits(np.diff(filters, prepend=0)) + _HEAD_BITS
     made = PlaneFilter(shift, levels.astype(np.int8), tuple(filters.tolist()))
-    return _Found(fit.change(levels) + coded / bits, groups, made)
+    risk = known.risk * np.count_nonzero(levels)
+    return _Found(fit.change(levels) + coded / bits + risk, groups, made)
 
 
 def _partitions(known: PlaneStatistics) -> Iterator[list[list[int]]]:
@@ -157,12 +160,13 @@ def _symbol_bits(symbols: Levels) -> float:
 @dataclass(frozen=True, eq=False)
 class _Fit:
     """Filters in levels: `products` and `lacking` are those of a level each, `kinds` the slices of
-    taps that share a table, `price` what a bit counts for."""
+    taps that share a table, `price` what a bit counts for, `risk` a level that is not 0."""
 
     products: Reals
     lacking: Reals
     kinds: Sequence[slice]
     price: float
+    risk: float
 
     def change(self, levels: Levels) -> float:
         """What levels [N, taps] do to the error; below zero is better."""
@@ -176,9 +180,11 @@ class _Fit:
         tables = [_FIRST_TABLE] * len(self.kinds)
         for _ in range(_SWEEPS):
             for kind, table in zip(self.kinds, tables, strict=True):
-                prices = self.price * load_scale_tables().bits[max(table, 1)][: limit + 1]
+                bits = load_scale_tables().bits[max(table, 1)][: limit + 1]
+                prices = self.price * bits.astype(np.float64)
+                prices[1:] += self.risk
                 for tap in range(kind.start, kind.stop):
-                    self._choose(levels, tap, prices.astype(np.float64))
+                    self._choose(levels, tap, prices)
             tables = [fit_table(levels[:, kind].astype(np.int8)) for kind in self.kinds]
         return levels, sum(_symbol_bits(levels[:, kind]) for kind in self.kinds)
 

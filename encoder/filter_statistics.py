@@ -1,6 +1,6 @@
 """What filters are fitted to: how the values of their taps, and what a base lacks, go together.
 
-Of a scene some frames and of each some strips of cells are looked at. For every class of cells
+Of a scene some frames and of each some cells are looked at. For every class of cells
 there remain the sums of products of tap values, and of these with what the base lacks: all that
 least squares needs, whichever classes then share a filter.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +26,8 @@ Quarters = NDArray[np.int16]
 Deep = Sequence[Quarters]
 
 _MOST_FRAMES = 16
-_MOST_SAMPLES = 1_500_000
-_STRIP_CELLS = 2
+_MOST_SAMPLES = 8_000_000
+_STRIP_CELLS = 16
 _SEED = 0
 _SHARES = tuple(weight / sum(PSNR_WEIGHTS) for weight in PSNR_WEIGHTS)
 _PEAK = 1020.0
@@ -39,11 +40,13 @@ class PlaneStatistics:
     """Of one plane, for each class: `products` [120, taps, taps] of tap values with each other,
     `lacking` [120, taps] of tap values with what the base lacks, both weighted so that the square
     of all that it lacks counts for the plane's share of 6:1:1; `samples` [120] is how many there
-    were."""
+    were. `risk` is what a coefficient is expected to do worse on all of the scene's samples than on
+    these, in the same measure."""
 
     products: Reals
     lacking: Reals
     samples: Reals
+    risk: float
 
 
 def chosen_frames(count: int) -> tuple[int, ...]:
@@ -72,15 +75,51 @@ def gather(
     sums = [_Sums.empty(number) for number in range(len(_SHARES))]
     random = np.random.default_rng((_SEED, height, width))
     share = min(1.0, _MOST_SAMPLES / (len(wanted) * height * width))
+    # Cells that the picture's edge cuts are left out.
+    whole = height // CELL, width // CELL
     for index, planes, around in _between(base, wanted):
         cells = classify(around)
-        groups = cells.classes * TURNS + cells.turns
+        groups = (cells.classes * TURNS + cells.turns)[: whole[0], : whole[1]]
         missing = lacking(index, planes)
         weights = _weights(scores[index])
-        for strip in _strips(around.cur.cells[0], share, random):
+        for start in range(0, whole[0], _STRIP_CELLS):
+            strip = slice(start, min(start + _STRIP_CELLS, whole[0]))
+            chosen = _Chosen.of(groups[strip], share, random)
             for number, total in enumerate(sums):
-                total.add(number, around, strip, groups[strip], missing[number], weights[number])
-    return tuple(each.finished(number) for number, each in enumerate(sums))
+                total.add(number, around, strip, chosen, missing[number], weights[number])
+    everything = len(sources) * whole[0] * whole[1]
+    return tuple(each.finished(number, everything) for number, each in enumerate(sums))
+
+
+@dataclass(frozen=True, eq=False)
+class _Chosen:
+    """Cells of a strip that are looked at, in the order of their `groups`, class * TURNS + turn:
+    the `rows` and `columns` where they are, and the `runs` of those of one group."""
+
+    rows: NDArray[np.intp]
+    columns: NDArray[np.intp]
+    runs: tuple[tuple[int, slice], ...]
+
+    @classmethod
+    def of(cls, groups: NDArray[np.int64], share: float, random: np.random.Generator) -> _Chosen:
+        """That share of the cells at random: neighbours tell little more than one of them."""
+        rows, columns = np.nonzero(random.random(groups.shape) < share)
+        order = np.argsort(groups[rows, columns], kind="stable")
+        rows, columns = rows[order], columns[order]
+        found = groups[rows, columns]
+        starts = np.flatnonzero(np.diff(found, prepend=-1))
+        ends = np.append(starts[1:], len(found))
+        runs = (
+            (int(found[start]), slice(int(start), int(end)))
+            for start, end in zip(starts, ends, strict=True)
+        )
+        return cls(rows, columns, tuple(runs))
+
+    def samples(self, plane: NDArray[Any], side: int) -> NDArray[Any]:
+        """The samples [cells * side * side] of a strip [rows, columns] in those cells."""
+        high, wide = plane.shape[0] // side, plane.shape[1] // side
+        cells = plane[: high * side, : wide * side].reshape(high, side, wide, side)
+        return cells[self.rows, :, self.columns].reshape(-1)
 
 
 def quarters_lacking(source: Plane, base: Plane, added: Plane | None, bit_depth: int) -> Quarters:
@@ -113,14 +152,6 @@ def _between(
         yield index, last, Around(looks[0], looks[1], looks[1])
 
 
-def _strips(rows: int, share: float, random: np.random.Generator) -> list[slice]:
-    """That share of a frame's strips of cells, but one at least."""
-    starts = np.arange(0, rows, _STRIP_CELLS)
-    count = max(1, round(share * len(starts)))
-    chosen = np.sort(random.permutation(starts)[:count])
-    return [slice(int(start), min(int(start) + _STRIP_CELLS, rows)) for start in chosen]
-
-
 def _weights(score: PlanePsnr) -> list[float]:
     errors = [max(10 ** (-db / 10), _LEAST_ERROR) for db in (score.y, score.u, score.v)]
     return [share / (_PEAK * _PEAK * error) for error, share in zip(errors, _SHARES, strict=True)]
@@ -146,33 +177,39 @@ class _Sums:
         number: int,
         around: Around,
         strip: slice,
-        groups: NDArray[np.int64],
+        chosen: _Chosen,
         missing: Quarters,
         weight: float,
     ) -> None:
-        """A strip of cells of `groups`, class * TURNS + turn."""
+        """The chosen cells of a strip."""
         side = CELL if number == 0 else CELL // 2
-        height, width = missing.shape
-        rows = slice(side * strip.start, min(side * strip.stop, height))
-        wanted = (True,) * taps_of(number)
-        inside = rows.stop - rows.start
-        values = np.empty((len(wanted), inside * width), np.float32)
-        for tap, taken in tap_values(number, around, strip, wanted):
-            values[tap] = taken[:inside, :width].reshape(-1)
-        of = groups.repeat(side, axis=0).repeat(side, axis=1)[:inside, :width].reshape(-1)
-        gap = missing[rows].reshape(-1).astype(np.float32)
-        order = np.argsort(of, kind="stable")
-        values, gap, of = values[:, order], gap[order], of[order]
-        starts = np.flatnonzero(np.diff(of, prepend=-1))
-        ends = np.append(starts[1:], len(of))
+        gap = chosen.samples(missing[side * strip.start : side * strip.stop], side)
+        gap = gap.astype(np.float32)
+        values = np.empty((taps_of(number), len(gap)), np.float32)
+        for tap, taken in tap_values(number, around, strip, (True,) * len(values)):
+            values[tap] = chosen.samples(taken, side)
         back = [np.argsort(each) for each in turned(number)]
-        for start, end in zip(starts, ends, strict=True):
-            which, turn = divmod(int(of[start]), TURNS)
-            part = values[back[turn], start:end]
+        for group, cells in chosen.runs:
+            which, turn = divmod(group, TURNS)
+            run = slice(side * side * cells.start, side * side * cells.stop)
+            part = values[back[turn], run]
             self.products[which] += weight * (part @ part.T)
-            self.lacking[which] += weight * (part @ gap[start:end])
-            self.samples[which] += end - start
+            self.lacking[which] += weight * (part @ gap[run])
+            self.samples[which] += part.shape[1]
 
-    def finished(self, number: int) -> PlaneStatistics:
-        total = max(1.0, self.samples.sum())
-        return PlaneStatistics(self.products / total, self.lacking / total, self.samples)
+    def finished(self, number: int, cells_of_scene: int) -> PlaneStatistics:
+        """What is known of so many cells by those that were looked at.
+
+        A coefficient that fits N independent values gains 1 / N of the error by chance, and loses
+        as much on others (Akaike). What a cell's samples lack is much alike: a cell counts for one.
+        """
+        samples = max(1.0, self.samples.sum())
+        side = CELL if number == 0 else CELL // 2
+        cells = samples / side**2
+        others = max(0.0, 1.0 - cells / max(1, cells_of_scene))
+        return PlaneStatistics(
+            self.products / samples,
+            self.lacking / samples,
+            self.samples,
+            2.0 * others * _SHARES[number] / cells,
+        )
