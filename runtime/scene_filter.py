@@ -167,6 +167,8 @@ def _symbols(number: int, plane: PlaneFilter) -> list[NDArray[np.int8]]:
             f"plane {number}: {plane.coefficients.shape} coefficients and {len(plane.filters)} "
             f"classes, [filters, {taps_of(number)}] and {CLASSES} are wanted"
         )
+    if (plane.coefficients < -MAX_SYMBOL).any():
+        raise ValueError(f"plane {number}: coefficients below -{MAX_SYMBOL}")
     steps = np.diff(np.array(plane.filters, np.int64), prepend=0)
     if np.abs(steps).max() > MAX_SYMBOL:
         raise ValueError(f"plane {number}: filters {plane.filters} are too far apart")

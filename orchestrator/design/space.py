@@ -19,7 +19,7 @@ _JOIN = "+"
 _ALL, _BY_EFFORT = "auto", "by effort"
 _LATENTS = {"semantic_latent", "i_frame_interpolation"}
 _NETWORKLESS = {"classical", "procedural"}
-_FITTED = {"classical", "hybrid_semantic"}
+_FILTERED = {"classical", "hybrid_semantic"} | _LATENTS
 _UNITS = {
     "quality": "a constant quality, 0 worst to 100 best",
     "bitrate": "bits a second",
@@ -142,8 +142,13 @@ class Space:
             codecs, sizes = self.codecs[0], self.sizes[0]
             settings = replace(settings, codecs=codecs, sizes=sizes, effort=self.efforts[0])
         afforded = "filter" if settings.effort == "fast" else "title"
-        if wanted and not wanted & _FITTED:
-            settings = replace(settings, adapt=self.adapts[0], title_steps=self.title_steps[0])
+        if wanted and not wanted & _FILTERED:
+            settings = replace(settings, adapt=self.adapts[0])
+        elif wanted and "hybrid_semantic" not in wanted:
+            # Filters are all that there is to fit, and whatever fits anything has them.
+            if (settings.adapt or afforded) != "none":
+                fitted = next((each for each in self.adapts if each != "none"), "filter")
+                settings = replace(settings, adapt=fitted, title_steps=self.title_steps[0])
         elif settings.adapt is None and afforded in self.adapts:
             settings = replace(settings, adapt=afforded)
         if (settings.adapt or afforded) != "title":

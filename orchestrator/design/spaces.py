@@ -43,10 +43,10 @@ def default_space(goal: Goal, *, quick: bool = False) -> Space:
     codecs: tuple[tuple[str, ...], ...] = (("av1",), ("h265",), ("h264",))
     strategies: tuple[tuple[str, ...], ...] = ((), ("classical",), ("classical", "hybrid_semantic"))
     if quick:
-        rest: dict[str, Any] = {"efforts": ("fast",), "adapts": ("none", "code")}
+        rest: dict[str, Any] = {"efforts": ("fast",), "adapts": ("filter", "code")}
     else:
         codecs = (("av1", "vvc"), ("av1",), ("vvc",), ("h265",), ("h264",))
-        rest = {"efforts": ("normal", "fast", "high"), "adapts": ("code", "none", "title")}
+        rest = {"efforts": ("normal", "fast", "high"), "adapts": ("code", "filter", "title")}
     return Space(
         **_aim(goal),
         strategies=strategies,

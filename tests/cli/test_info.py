@@ -20,6 +20,7 @@ from edgecodec.runtime.payloads import (
     parse_body,
 )
 from edgecodec.runtime.scene_code import identity_code
+from edgecodec.runtime.scene_filter import CLASSES, PlaneFilter, SceneFilter, taps_of
 from edgecodec.runtime.title import TensorDelta, TitleWeights
 from typer.testing import CliRunner
 
@@ -92,6 +93,26 @@ def test_what_adapts_a_network_is_told(runner: CliRunner, adapted_stream: Path) 
     shown = runner.invoke(app, ["info", str(adapted_stream)]).stdout
     assert f"title weights 0 of {MODEL}: 16 bytes" in shown
     assert "2 + title 0 + code" in shown
+
+
+def test_scenes_with_filters_are_told(
+    runner: CliRunner, tmp_path: Path, stream_bytes: bytes
+) -> None:
+    path = tmp_path / "filtered.ecv"
+    reader = Reader(io.BytesIO(stream_bytes))
+    plain, chunk = (reader.chunk(entry) for entry in reader.index)
+    body = parse_body(chunk.strategy, chunk.body, len(chunk.pts))
+    assert isinstance(body, ClassicalBody)
+    luma = PlaneFilter(7, np.ones((1, taps_of(0)), np.int8), (0,) * CLASSES)
+    body = replace(body, filter=SceneFilter((luma, None, None)))
+    with path.open("wb") as target:
+        writer = Writer(target, replace(reader.header, aux_streams=()))
+        writer.write_chunk(plain)
+        writer.write_chunk(replace(chunk, body=pack_body(body)))
+        writer.finish()
+    told = json.loads(runner.invoke(app, ["info", str(path), "--json"]).stdout)
+    assert [scene["has_filter"] for scene in told["scenes"]] == [False, True]
+    assert runner.invoke(app, ["info", str(path)]).exit_code == 0
 
 
 def test_what_codes_latents_is_told(runner: CliRunner, tmp_path: Path, stream_bytes: bytes) -> None:

@@ -7,6 +7,7 @@ from copy import copy
 
 import numpy as np
 import pytest
+from edgecodec.encoder.adaptation import Adaptation
 from edgecodec.encoder.latent_kinds import frame_kinds
 from edgecodec.encoder.quality import psnr
 from edgecodec.encoder.resources import Resources
@@ -39,7 +40,8 @@ def resources() -> Resources:
 
 @pytest.fixture(scope="module")
 def coder(resources: Resources) -> LatentCoder:
-    return LatentCoder("nano", "cpu", resources.networks, priors=PRIORS)
+    """Without filters (`test_latent_filter.py`)."""
+    return LatentCoder("nano", "cpu", resources.networks, priors=PRIORS, adaptation=Adaptation.NONE)
 
 
 class _WithoutLast(nn.Module):
@@ -56,7 +58,7 @@ class _WithoutLast(nn.Module):
 
 @pytest.fixture(scope="module")
 def whole_coder(resources: Resources) -> LatentCoder:
-    coder = LatentCoder("nano", "cpu", resources.networks, priors=WHOLE)
+    coder = LatentCoder("nano", "cpu", resources.networks, priors=WHOLE, adaptation=Adaptation.NONE)
     plain = coder.analysis(FrameKind.I)
     coder.analysis = lambda kind: _WithoutLast(plain)  # type: ignore[method-assign, assignment]
     return coder

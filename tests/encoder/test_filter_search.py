@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -117,8 +118,9 @@ def test_the_more_a_scene_costs_the_more_a_filter_may() -> None:
     assert costs == sorted(costs)
     assert costs[0] < costs[1] < costs[-1]
     gains = [gain_of(each, statistics) for each in found]
-    assert gains == sorted(gains)
-    assert gains[1] > 0
+    assert 0 < gains[1] < gains[-1]
+    # Where bits are nearly nothing, the search's last steps may end anywhere.
+    assert all(more > 0.999 * less for less, more in pairwise(gains))
 
 
 def gain_of(scene: SceneFilter | None, statistics: Sequence[PlaneStatistics]) -> float:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
+from edgecodec.encoder.adaptation import Adaptation
 from edgecodec.encoder.between_coding import BetweenFrame
 from edgecodec.encoder.moved_coding import MovedFrame
 from edgecodec.encoder.priors import Priors
@@ -62,8 +63,9 @@ def resources() -> Resources:
 
 @pytest.fixture(scope="module")
 def edge(resources: Resources) -> LatentCoder:
-    """What is installed, but for detail (`test_detailed_scenes.py`)."""
-    coder = copy(resources.latent_coder("edge", "cpu"))
+    """What is installed, but for detail (`test_detailed_scenes.py`) and filters
+    (`test_latent_filter.py`)."""
+    coder = copy(resources.latent_coder("edge", "cpu", adapt=Adaptation.NONE))
     coder.detail = None
     return coder
 
@@ -81,8 +83,16 @@ class _WithoutLast(nn.Module):
 
 
 def nano_coder(resources: Resources, priors: Priors) -> LatentCoder:
-    """The networks of tier nano, with tables and priors that know nothing of them."""
-    coder = LatentCoder("nano", "cpu", resources.networks, priors=priors, motion=COSINES)
+    """The networks of tier nano, with tables and priors that know nothing of them, and without
+    filters."""
+    coder = LatentCoder(
+        "nano",
+        "cpu",
+        resources.networks,
+        priors=priors,
+        motion=COSINES,
+        adaptation=Adaptation.NONE,
+    )
     plain = coder.analysis(FrameKind.I)
     coder.analysis = lambda kind: _WithoutLast(plain)  # type: ignore[method-assign, assignment]
     return coder

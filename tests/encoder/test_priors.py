@@ -11,6 +11,7 @@ from statistics import fmean
 
 import pytest
 from edgecodec.encoder import priors as tier_module
+from edgecodec.encoder.adaptation import Adaptation
 from edgecodec.encoder.media import open_source
 from edgecodec.encoder.priors import tier_motion, tier_priors
 from edgecodec.encoder.resources import Resources
@@ -63,7 +64,10 @@ def test_every_kind_of_frame_takes_fewer_bytes_and_looks_the_same(
     sizes: list[dict[FrameKind, int]] = []
     qualities = []
     for priors in ({}, tier_priors("nano")):
-        coder = LatentCoder("nano", "cpu", resources.networks, priors=priors)
+        # Filters are as many as are worth their share of a scene's bits.
+        coder = LatentCoder(
+            "nano", "cpu", resources.networks, priors=priors, adaptation=Adaptation.NONE
+        )
         body, quality_db = code_scene(coder, strategy, scene, quality)
         qualities.append(quality_db)
         sizes.append(dict.fromkeys(FrameKind, 0))
@@ -75,10 +79,10 @@ def test_every_kind_of_frame_takes_fewer_bytes_and_looks_the_same(
 
 
 def test_players_show_what_the_encoder_saw(resources: Resources, scene: Scene) -> None:
-    coder = resources.latent_coder("nano", "cpu")
+    coder = resources.latent_coder("nano", "cpu", adapt=Adaptation.NONE)
     strategy = StrategyId.I_FRAME_INTERPOLATION
     with_priors, _ = code_scene(coder, strategy, scene, 40)
-    plain = LatentCoder("nano", "cpu", resources.networks, priors={})
+    plain = LatentCoder("nano", "cpu", resources.networks, priors={}, adaptation=Adaptation.NONE)
     with_scales, _ = code_scene(plain, strategy, scene, 40)
     assert with_priors.priors[FrameKind.I] is not None
     context = SceneContext(PICTURE, resources.networks, 1)

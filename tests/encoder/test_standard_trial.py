@@ -15,6 +15,7 @@ from edgecodec.encoder.adaptation import Adaptation, TitleFile
 from edgecodec.encoder.base_store import BaseStore
 from edgecodec.encoder.code_search import search_code
 from edgecodec.encoder.codecs import encoder_for
+from edgecodec.encoder.filter_search import search_filter
 from edgecodec.encoder.quality import psnr
 from edgecodec.encoder.resources import Resources
 from edgecodec.encoder.strategies import SETTING_STEP, StandardTrial
@@ -30,6 +31,7 @@ from edgecodec.runtime.template import read_template
 from edgecodec.runtime.title import TensorDelta, TitleWeights, fit_table, pack_title
 from edgecodec.runtime.upsample import Upsampling
 
+from .demo_crops import demo_scene
 from .fakes import scene_of
 
 SMALL = PictureFormat(96, 64)
@@ -61,6 +63,22 @@ def free_codes(monkeypatch: pytest.MonkeyPatch) -> None:
         return search_code(network, crops, base, 10**12)
 
     monkeypatch.setattr(code_search, "search_code", search)
+
+
+@pytest.fixture
+def no_filters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if none were worth its bits."""
+    monkeypatch.setattr(standard_module, "search_filter", lambda *_: None)
+
+
+@pytest.fixture
+def free_filters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Searches filters as if their bits were nothing."""
+
+    def search(statistics, bits):
+        return search_filter(statistics, 10**9)
+
+    monkeypatch.setattr(standard_module, "search_filter", search)
 
 
 def trial_of(codec: Codec, **more: object) -> StandardTrial:
@@ -149,9 +167,13 @@ def test_planes_that_the_network_spoils_are_left_as_they_are(
     assert all(a > b for a, b in zip(mended.frame_psnr, plain.frame_psnr, strict=True))
 
 
-def test_without_an_enhancer_there_is_one_candidate(draw_planes, resources: Resources) -> None:
+@pytest.mark.usefixtures("no_filters")
+@pytest.mark.parametrize("adapt", [Adaptation.NONE, Adaptation.FILTER, Adaptation.CODE])
+def test_without_an_enhancer_there_is_one_candidate(
+    draw_planes, resources: Resources, adapt: Adaptation
+) -> None:
     scene = scene_of(draw_planes(SMALL, 2))
-    (made,) = trial_of(Codec.H264, adapt=Adaptation.CODE).encode(scene, 30.0, resources)
+    (made,) = trial_of(Codec.H264, adapt=adapt).encode(scene, 30.0, resources)
     assert made.strategy is StrategyId.CLASSICAL
     check_shown(made, scene, resources)
 
@@ -167,7 +189,7 @@ def test_video_of_ten_bits_is_mended_in_ten_bits(
     assert mended.strategy is StrategyId.HYBRID_SEMANTIC
 
 
-@pytest.mark.usefixtures("free_codes")
+@pytest.mark.usefixtures("free_codes", "no_filters")
 @pytest.mark.parametrize("depth", [8, 10])
 def test_a_code_is_a_third_candidate_that_is_better(
     draw_planes, resources: Resources, enhancer: str, depth: int
@@ -187,6 +209,7 @@ def test_a_code_is_a_third_candidate_that_is_better(
     assert codes[1].channels == 64
 
 
+@pytest.mark.usefixtures("no_filters")
 def test_a_code_that_makes_it_worse_is_no_candidate(
     draw_planes, resources: Resources, enhancer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -198,7 +221,7 @@ def test_a_code_that_makes_it_worse_is_no_candidate(
     assert len(made) == 2
 
 
-@pytest.mark.usefixtures("free_codes")
+@pytest.mark.usefixtures("free_codes", "no_filters")
 def test_a_titles_weights_are_what_the_player_runs(
     draw_planes, resources: Resources, enhancer: str, tmp_path: Path
 ) -> None:
@@ -219,6 +242,83 @@ def test_a_titles_weights_are_what_the_player_runs(
         assert isinstance(body, HybridBody)
         assert body.title == 0
         check_shown(made, scene, resources, {0: title})
+
+
+def bodies_of(made, frames: int) -> list[ClassicalBody | HybridBody]:
+    bodies = [parse_body(each.strategy, each.read_body(), frames) for each in made]
+    return [body for body in bodies if isinstance(body, ClassicalBody | HybridBody)]
+
+
+@pytest.mark.usefixtures("free_filters")
+def test_a_filter_is_a_second_candidate_that_is_better(resources: Resources) -> None:
+    scene = demo_scene(128, 128, 3)
+    plain, filtered = trial_of(Codec.H264, adapt=Adaptation.FILTER).encode(scene, 34.0, resources)
+    assert [plain.strategy, filtered.strategy] == [StrategyId.CLASSICAL] * 2
+    assert filtered.psnr > plain.psnr + 0.1
+    assert filtered.bits > plain.bits
+    check_shown(plain, scene, resources)
+    check_shown(filtered, scene, resources)
+    simple, body = bodies_of((plain, filtered), 3)
+    assert simple.filter is None
+    assert replace(body, filter=None) == simple
+    assert trial_of(Codec.H264).encode(scene, 34.0, resources) == (plain,)
+
+
+@pytest.mark.usefixtures("no_filters")
+def test_a_filter_that_is_not_worth_its_bits_is_no_candidate(
+    resources: Resources, enhancer: str
+) -> None:
+    scene = demo_scene(64, 64, 2)
+    (plain,) = trial_of(Codec.H264, adapt=Adaptation.FILTER).encode(scene, 34.0, resources)
+    (simple,) = bodies_of([plain], 2)
+    assert simple.filter is None
+    mending = trial_of(Codec.H264, enhancer=enhancer, adapt=Adaptation.FILTER)
+    again, mended = mending.encode(scene, 34.0, resources)
+    assert again == plain
+    assert mended == replace(mending, adapt=Adaptation.NONE).encode(scene, 34.0, resources)[1]
+
+
+@pytest.mark.usefixtures("free_filters")
+@pytest.mark.parametrize("upsampling", [Upsampling.NONE, Upsampling.EIGHT_TAP])
+def test_networks_mend_what_a_filter_of_their_own_leaves(
+    resources: Resources, enhancer: str, generator_up: str, upsampling: Upsampling
+) -> None:
+    scene = demo_scene(128, 128, 3)
+    network = enhancer if upsampling is Upsampling.NONE else generator_up
+    generic = trial_of(Codec.H265, upsampling=upsampling, enhancer=network)
+    before = generic.encode(scene, 30.0, resources)
+    made = replace(generic, adapt=Adaptation.FILTER).encode(scene, 30.0, resources)
+    strategies = [StrategyId.CLASSICAL, StrategyId.CLASSICAL, StrategyId.HYBRID_SEMANTIC]
+    assert [each.strategy for each in made] == strategies
+    assert made[0] == before[0]
+    plain, filtered, mended = bodies_of(made, 3)
+    assert isinstance(mended, HybridBody)
+    assert any(mended.enhanced)
+    assert mended.filter is not None
+    assert mended.filter != filtered.filter
+    assert plain.filter is None
+    assert made[2].psnr > before[1].psnr
+    for each in made:
+        check_shown(each, scene, resources)
+
+
+@pytest.mark.usefixtures("free_filters", "free_codes")
+@pytest.mark.parametrize("depth", [8, 10])
+def test_codes_are_searched_beside_filters(
+    draw_planes, resources: Resources, enhancer: str, depth: int
+) -> None:
+    picture = PictureFormat(LARGER.width, LARGER.height, depth)
+    scene = scene_of(draw_planes(picture, 3), picture)
+    trial = StandardTrial(Codec.H264, depth, "ultrafast", enhancer=enhancer, adapt=Adaptation.CODE)
+    made = trial.encode(scene, 36.0, resources)
+    bodies = bodies_of(made, 3)
+    filters = [body.filter is not None for body in bodies]
+    codes = [isinstance(body, HybridBody) and body.scene_code is not None for body in bodies]
+    assert filters == [False, True, True, True]
+    assert codes == [False, False, False, True]
+    assert made[3].psnr > made[2].psnr > made[1].psnr > made[0].psnr
+    for each in made:
+        check_shown(each, scene, resources)
 
 
 def title_for(model_id: str) -> TitleWeights:

@@ -232,5 +232,5 @@ def test_more_effort_searches_weights_longer() -> None:
     steps = [EncodeOptions(effort=effort).tuning.steps for effort in Effort]
     assert steps == sorted(set(steps))
     assert EncodeOptions(title_steps=7).tuning.steps == 7
-    assert EncodeOptions(effort=Effort.FAST).adaptation is Adaptation.NONE
+    assert EncodeOptions(effort=Effort.FAST).adaptation is Adaptation.FILTER
     assert EncodeOptions(effort=Effort.HIGH).adaptation is Adaptation.TITLE

@@ -61,7 +61,7 @@ def test_every_strategy_gets_the_trials_it_needs() -> None:
     assert {each.enhancer for each in standard(mended)} == {enhancer}
     for strategy in LATENT:
         (only,) = make(strategy).trials
-        assert only == LatentTrial(STRATEGIES[strategy], "nano", "cpu")
+        assert only == LatentTrial(STRATEGIES[strategy], "nano", "cpu", adapt=Adaptation.NONE)
     (only,) = make("procedural").trials
     assert isinstance(only, ProceduralTrial)
     for strategy, number in STRATEGIES.items():
@@ -116,15 +116,16 @@ def test_sizes_that_leave_nothing_are_refused_with_the_reason() -> None:
 
 
 @pytest.mark.parametrize("adaptation", Adaptation)
-def test_codes_are_searched_where_a_network_runs_and_they_are_wanted(
+def test_filters_and_codes_are_searched_where_they_are_wanted_and_codes_where_a_network_runs(
     adaptation: Adaptation,
 ) -> None:
-    searched = adaptation is not Adaptation.NONE
+    filters = adaptation is not Adaptation.NONE
+    codes = adaptation in (Adaptation.CODE, Adaptation.TITLE)
     for each in standard(make(picture=LARGE, adaptation=adaptation)):
-        assert each.adapt.codes == searched
+        assert (each.adapt.filters, each.adapt.codes) == (filters, codes)
         assert each.title is None
-    plain = standard(make("classical", picture=LARGE, adaptation=adaptation))
-    assert not any(each.adapt.codes for each in plain)
+    for each in standard(make("classical", picture=LARGE, adaptation=adaptation)):
+        assert (each.adapt.filters, each.adapt.codes) == (filters, False)
 
 
 @pytest.fixture

@@ -120,7 +120,7 @@ def seeds() -> Iterator[bytes]:
                 tag = bytes([_LAYERS.index(_body), chunk.strategy - 1, len(chunk.pts)])
                 yield tag + chunk.body
                 body = parse_body(chunk.strategy, chunk.body, len(chunk.pts))
-                if isinstance(body, ClassicalBody | HybridBody):
+                if isinstance(body, ClassicalBody | HybridBody | LatentBody):
                     yield tag + pack_body(replace(body, filter=fixed_filter()))
                 if isinstance(body, LatentBody):
                     yield tag + pack_body(replace(body, priors=(MODEL, None, MODEL, None)))

@@ -200,7 +200,7 @@ def seeds() -> Iterator[bytes]:
                 yield tag + chunk.body
             body = parse_body(chunk.strategy, chunk.body, entry.frames)
             tag = bytes([chunk.strategy - 1, entry.frames - 1 | depth << 7, 0])
-            if isinstance(body, ClassicalBody | HybridBody):
+            if isinstance(body, ClassicalBody | HybridBody | LatentBody):
                 yield tag + pack_body(replace(body, filter=fixed_filter()))
             if isinstance(body, HybridBody):
                 yield tag + pack_body(replace(body, planes=(True, False, True), title=0))

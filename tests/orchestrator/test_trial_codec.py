@@ -55,6 +55,7 @@ TRIALS: st.SearchStrategy[Trial] = st.one_of(
         st.sampled_from(["cpu", "cuda"]),
         st.sampled_from(Effort),
         st.sampled_from(Metric),
+        st.sampled_from(Adaptation),
     ),
     st.builds(ProceduralTrial, st.sampled_from(Codec), PRESETS),
 )
@@ -152,6 +153,25 @@ def test_what_is_wrong_is_named(path: tuple[str, ...], value: object, said: str)
         within = within[name]
     within[path[-1]] = value
     with pytest.raises(UnsupportedError, match=said):
+        TrialJob.from_dict(payload, "trial")
+
+
+@pytest.mark.parametrize("adapt", [*Adaptation, "all", None], ids=str)
+def test_a_trial_in_latents_says_whether_it_has_filters(adapt: Adaptation | str | None) -> None:
+    trial = LatentTrial(StrategyId.SEMANTIC_LATENT, "edge", "cpu", adapt=Adaptation.NONE)
+    payload = json.loads(json.dumps(replace(JOB, request=Request(trial, 20.0, None)).to_dict()))
+    said = payload["request"]["trial"]
+    assert said["adapt"] == "none"
+    if isinstance(adapt, Adaptation):
+        said["adapt"] = adapt.value
+        arrived = TrialJob.from_dict(payload, "trial")
+        assert arrived.request.trial == replace(trial, adapt=adapt)
+        return
+    if adapt is None:
+        del said["adapt"]
+    else:
+        said["adapt"] = adapt
+    with pytest.raises(UnsupportedError, match="adapt"):
         TrialJob.from_dict(payload, "trial")
 
 

@@ -105,13 +105,14 @@ def play(
     limits: Limits | None = None,
     priors: Callable[[str], Prior] = find_prior,
     channels: int = LATENTS,
+    threads: int = 1,
 ) -> Iterator[Planes]:
     """The frames of a body from one on, by networks of latents of so many `channels`."""
     times = tuple(range(len(body.packets)))
     chunk = Chunk(0, 0, StrategyId.SEMANTIC_LATENT, times, pack_body(body))
     pool: Any = Pool(channels)
     limits, motion = limits or Limits(), finder(TABLES)
-    context = SceneContext(SMALL, pool, 1, limits, priors=priors, motion=motion)
+    context = SceneContext(SMALL, pool, threads, limits, priors=priors, motion=motion)
     return decode_scene(chunk, context, first=first)
 
 

@@ -127,6 +127,7 @@ def latent_bodies(draw: st.DrawFn) -> LatentBody:
         ),
         motion,
         detail,
+        draw(st.none() | scene_filters(most_filters=3)),
     )
 
 

@@ -19,7 +19,7 @@ SPACE = Space(
     sizes=(("full", "half"), ("full",)),
     tiers=("nano", "edge"),
     efforts=("fast", "normal"),
-    adapts=(None, "none", "code", "title"),
+    adapts=(None, "none", "filter", "code", "title"),
     title_steps=(None, 100),
 )
 GOALS = ("bitrate min, psnr max", "psnr>=38, bitrate min", "bitrate<=1", "ssim>=0.98", "vmaf>=90")
@@ -44,15 +44,15 @@ def test_every_point_is_settings_that_lead_back_to_them() -> None:
 def test_choices_that_change_nothing_are_not_counted() -> None:
     classical = [each for each in SPACE.at_start() if each.strategies == ("classical",)]
     latents = [each for each in SPACE.at_start() if each.strategies == ("semantic_latent",)]
-    # Codecs, sizes, effort; and the tier alone.
-    assert len(classical) == 2 * 2 * 2
-    assert len(latents) == 2
+    # Codecs, sizes and effort; the tier; and with all, filters or none.
+    assert len(classical) == 2 * 2 * 2 * 2
+    assert len(latents) == 2 * 2
     assert {each.tier for each in classical} == {"nano"}
 
 
 def test_the_usual_adaptation_and_its_name_are_one() -> None:
     by_effort = SPACE.settings({**SPACE.point(SPACE.first_points()[0]), "adapt": "by effort"})
-    named = SPACE.settings({**SPACE.point(SPACE.first_points()[0]), "adapt": "none"})
+    named = SPACE.settings({**SPACE.point(SPACE.first_points()[0]), "adapt": "filter"})
     assert by_effort == named
 
 

@@ -114,7 +114,7 @@ def test_a_record_with_anything_wrong_in_it_is_refused_or_equal(
         ({"codecs": "av1"}, "codecs is 'av1', but must be a list"),
         ({"tier": "huge"}, r"tier is 'huge'.*nano, edge, max"),
         ({"tier": None}, "tier is None"),
-        ({"adapt": "much"}, "none, code, title"),
+        ({"adapt": "much"}, "none, filter, code, title"),
         ({"title_steps": 0}, "title_steps is 0.*at least 1"),
         ({"title_steps": True}, "title_steps is True"),
         ({"target": {"kind": "psnr"}}, "target: the field value is missing"),
