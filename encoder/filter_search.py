@@ -36,7 +36,7 @@ def search_filter(statistics: Sequence[PlaneStatistics], bits: int) -> SceneFilt
     What is minimised is the error left in each plane as a share of the base's, 6:1:1, and the
     filter's bits as a share of the scene's: twice the bits usually halve the error.
     """
-    y, u, v = (_search_plane(number, each, bits) for number, each in enumerate(statistics))
+    y, u, v = (_search_plane(number, each, max(1, bits)) for number, each in enumerate(statistics))
     return None if y is u is v is None else SceneFilter((y, u, v))
 
 
