@@ -262,7 +262,8 @@ def _filtered(
     table = np.concatenate([own.coefficients[:, each] for each in turned(number)])
     table = table.astype(np.float32)
     used = np.array(own.filters)[cells.classes] + count * cells.turns
-    wanted = [bool(each.any()) for each in own.coefficients.T]
+    # Where cells are turned, a tap has the coefficient of another.
+    wanted = [bool(each.any()) for each in table.T]
     made = np.empty((side * rows_of_cells, side * around.cur.cells[1]), np.uint16)
     inside = slice(_MARGIN, _MARGIN + made.shape[1])
     for strip in _strips(around):

@@ -54,6 +54,18 @@ def test_samples_are_those_of_plain_integers(
         assert not plane.flags.writeable
 
 
+@pytest.mark.parametrize("tap", range(taps_of(0)))
+def test_a_filter_of_one_tap_is_turned_like_any_other(tap: int) -> None:
+    """In turned cells, a tap that has no coefficient of its own has that of another."""
+    frames = three_frames(0, 21, 30)
+    assert len(set(classify(around_of(frames)).turns.ravel().tolist())) == TURNS
+    coefficients = np.zeros((1, taps_of(0)), np.int8)
+    coefficients[0, tap] = 90
+    scene = SceneFilter((PlaneFilter(7, coefficients, (0,) * CLASSES), None, None))
+    made = filtered(frames[1], scene, around_of(frames))
+    assert_equal(made[:1], slowly_filtered(frames, scene)[:1])
+
+
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("shift", [0, 1, 5, 12])
 def test_the_largest_sums_are_exact(sign: int, shift: int) -> None:
