@@ -173,8 +173,10 @@ def _codec(scene: SceneSummary) -> str:
 
 
 def _enhanced(scene: SceneSummary) -> str:
-    if not scene.enhanced_frames:
-        return "-"
-    adapted = [f"title {scene.title}"] if scene.title is not None else []
-    adapted += ["code"] if scene.has_code else []
-    return " + ".join([str(scene.enhanced_frames), *adapted])
+    parts: list[str] = []
+    if scene.enhanced_frames:
+        parts.append(str(scene.enhanced_frames))
+        parts += [f"title {scene.title}"] if scene.title is not None else []
+        parts += ["code"] if scene.has_code else []
+    parts += ["filter"] if scene.has_filter else []
+    return " + ".join(parts) or "-"

@@ -12,7 +12,7 @@ from pathlib import Path
 from ..runtime.chunks import Codec, StrategyId
 from ..runtime.container import Limits
 from ..runtime.errors import EdgecodecError, UnsupportedError
-from ..runtime.payloads import Body, ClassicalBody, HybridBody, parse_body
+from ..runtime.payloads import Body, HybridBody, ProceduralBody, parse_body
 from ..runtime.video import open as open_stream
 from .adaptation import Adaptation
 from .bench import Bench
@@ -342,7 +342,7 @@ def _scene_reports(
 
 
 def _adaptation(body: Body) -> str:
-    if not isinstance(body, ClassicalBody | HybridBody):
+    if isinstance(body, ProceduralBody):
         return ""
     parts: dict[str, object] = {"filter": body.filter}
     if isinstance(body, HybridBody):

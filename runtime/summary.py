@@ -32,8 +32,8 @@ class SceneSummary:
     base's, None where it has none; `enhanced_frames` counts those that a network mends, `models`
     are ids of the networks it names, `priors` those of what codes its latents and their detail.
     `has_code` says that the scene adapts its network by a code, `title` numbers the title weights
-    that it asks for, `has_filter` says that its base is filtered. `problem` says why a scene cannot
-    be read, and then all that is known is its place.
+    that it asks for, `has_filter` says that what its base or its networks draw is filtered.
+    `problem` says why a scene cannot be read, and then all that is known is its place.
     """
 
     start_frame: int
@@ -156,7 +156,7 @@ def _scene(header: Header, entry: IndexEntry, chunk: Chunk, limits: Limits) -> S
         enhanced, models = sum(body.enhanced), (body.enhancer,)
         has_code, title = body.scene_code is not None, body.title
     if isinstance(body, LatentBody):
-        models = body.models
+        models, has_filter = body.models, body.filter is not None
         coded_by = (*body.priors, body.detail)
         priors = tuple(dict.fromkeys(each for each in coded_by if each is not None))
     if isinstance(body, ProceduralBody) and body.stills:
