@@ -13,7 +13,8 @@ class Adaptation(Enum):
     """What may be searched for a title and sent with it.
 
     * ``none``: standard codecs' pictures and the generic networks as they are.
-    * ``filter``: a scene may send filters for its standard codec's pictures.
+    * ``filter``: a scene may send filters for what its standard codec, or
+      its network of latents, has drawn.
     * ``code``: filters, and a scene may send a code, a scaling and an offset a
       channel of its network's last features.
     * ``title``: all that, and weights of the title's own.

@@ -8,21 +8,12 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ..runtime.detail import (
-    DETAIL_BLOCK,
-    detail_samples,
-    encode_detail,
-    step,
-    transform,
-    with_detail,
-)
-from ..runtime.frames import Planes
-from ..runtime.packing import Packed, pack
+from ..runtime.detail import detail_samples, encode_detail, step, transform, with_detail
+from ..runtime.packing import Packed
 from ..runtime.prior import Prior
 from ..runtime.prior_coding import prior_bits
 from .symbol_choice import Levels, Symbols, Weights, choose_symbols
 
-_MULTIPLE = 16
 PRICE_OF_A_BIT = 0.12
 """In squared quantiser's steps."""
 
@@ -73,12 +64,10 @@ def frame_detail(
 
 
 def with_own_detail(
-    source: Packed, planes: Planes, seen: Symbols, detail_quality: int, prior: Prior
+    source: Packed, shown: Packed, seen: Symbols, detail_quality: int, prior: Prior
 ) -> tuple[Packed, Detail | None]:
-    """A frame, drawn as `planes`, packed and with the detail that it is worth, and that detail;
-    None for none. The rest is as for `frame_detail`."""
-    # What pads the picture is not what a network drew there, but is not seen either.
-    shown = pack(planes, DETAIL_BLOCK, _MULTIPLE)
+    """`shown` with the detail that it is worth, and that detail; None for none. The rest is as for
+    `frame_detail`."""
     detail = frame_detail(source, shown, seen, detail_quality, prior)
     if not detail.symbols.any():
         return shown, None

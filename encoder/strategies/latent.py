@@ -239,7 +239,9 @@ class LatentCoder:
             error = _squared_error(source, planes)
             found.append((error + price * bits, used, plain))
             seen = seen_before(plain.latent, used)
-            shown, detail = with_own_detail(packed, planes, seen, wanted, self.detail)
+            # What pads the picture is not what a network drew there, but is not seen either.
+            drawn = pack(planes, _BLOCK, _MULTIPLE)
+            shown, detail = with_own_detail(packed, drawn, seen, wanted, self.detail)
             if detail is not None:
                 error = _squared_error(source, unpack(shown, picture))
                 cost = error + price * (bits + detail.bits(self.detail))
@@ -468,7 +470,8 @@ def _single_detail(
         if at in qualities and coder.detail is not None:
             source = pack(scene.frames[at], _BLOCK, _MULTIPLE)
             seen = seen_before(frame.latent, frame.quality)
-            packed, sent = with_own_detail(source, shown[at], seen, qualities[at], coder.detail)
+            drawn = pack(shown[at], _BLOCK, _MULTIPLE)
+            packed, sent = with_own_detail(source, drawn, seen, qualities[at], coder.detail)
             if sent is not None:
                 yield at, FrameDetail(sent, packed)
 
