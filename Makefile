@@ -9,11 +9,13 @@
 #                make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu
 #   PIP_ARGS     anything else for pip install
 #   TESTS        what pytest is to run, for example TESTS=tests/cli   (all)
+#   JOBS         how many processes run the tests                     (2)
 
 PYTHON ?= python3
 TORCH_INDEX ?=
 PIP_ARGS ?=
 TESTS ?=
+JOBS ?= 2
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -26,7 +28,7 @@ demo: $(INSTALLED)
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python examples/demo.py
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(TESTS)
 
 # mypy cannot follow package-dir in a checkout, so it reads a copy laid out as it is installed.
 check: $(INSTALLED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,6 +18,13 @@ ODD = PictureFormat(97, 65)
 DEEP = PictureFormat(96, 64, bit_depth=10)
 THIRTY_HZ = Fraction(1, 30)
 BT709 = ColorInfo(1, 1, 1)
+
+
+def pytest_configure() -> None:
+    """Shells start what runs in their background with interrupts ignored, and so would be those
+    that tests start and interrupt."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @dataclass(frozen=True)
