@@ -21,7 +21,8 @@ import numpy as np
 from edgecodec.encoder.latent_symbols import device_latent
 from edgecodec.encoder.resources import Resources
 from edgecodec.encoder.scene import Scene
-from edgecodec.encoder.strategies.latent import LatentCoder, code_scene
+from edgecodec.encoder.strategies.latent import LatentCoder
+from edgecodec.encoder.strategies.latent_scene import code_scene
 from edgecodec.evaluation.environment import hardware
 from edgecodec.evaluation.latent_video_clips import Cut, read_clip
 from edgecodec.runtime.chunks import StrategyId

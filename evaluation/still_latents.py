@@ -11,7 +11,8 @@ from tempfile import TemporaryDirectory
 
 from ..encoder.resources import Resources
 from ..encoder.scene import Scene
-from ..encoder.strategies.latent import LatentCoder, code_scene
+from ..encoder.strategies.latent import LatentCoder
+from ..encoder.strategies.latent_scene import code_scene
 from ..encoder.targets import Metric
 from ..encoder.training.float_coder import FloatCoder
 from ..runtime.chunks import StrategyId

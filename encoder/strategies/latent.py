@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 
@@ -12,18 +12,15 @@ from numpy.typing import NDArray
 
 from ...decoder import IFrameDecoder, load
 from ...decoder.networks import PIXEL_SCALE, RELU6_SCALE
-from ...runtime.chunks import StrategyId
 from ...runtime.detail import seen_before
 from ...runtime.errors import ModelError
-from ...runtime.frame_levels import latent_of, levels_of
+from ...runtime.frame_levels import latent_of
 from ...runtime.frames import PictureFormat, Planes
-from ...runtime.latent_body import pack_latents
 from ...runtime.latents import STEPS_Q16, step_size
 from ...runtime.models import packaged_models, read_models
 from ...runtime.motion_tables import MotionTables
-from ...runtime.moved_frames import Shown
 from ...runtime.packing import pack, unpack
-from ...runtime.payloads import FrameKind, LatentBody
+from ...runtime.payloads import FrameKind
 from ...runtime.prior import Prior
 from ...runtime.prior_coding import prior_bits
 from ...runtime.scene_filter import SceneFilter, pack_scene_filter
@@ -35,7 +32,7 @@ from ..between_coding import between_frame
 from ..detail_coding import with_own_detail
 from ..detail_quality import FIRST_QUALITY
 from ..latent_filter import apply_filter, fit_filter
-from ..latent_kinds import NETWORKS, frame_kinds
+from ..latent_kinds import NETWORKS
 from ..latent_rate import coding_of
 from ..latent_refinement import refined
 from ..latent_symbols import device_latent, finest_quality
@@ -45,47 +42,22 @@ from ..priors import Priors, coded_detail, held_prior, tier_motion, tier_priors
 from ..quality import psnr
 from ..reference import Reference
 from ..scene import Scene
-from ..scene_detail import FrameDetail, LatentFrame, scene_detail
 from ..stillness import stands_still
 from ..symbol_choice import sent_symbols
 from ..targets import Metric
 from ..training.iframe import price_of_bits
-from .latent_body import FrameSymbols, latent_body
-from .latent_order import (
-    INTERVAL,
-    PlannedFrame,
-    continued_order,
-    interpolated_order,
-    known_frames,
-    moved_order,
-    predicted_order,
-)
 
-_BLOCK = 8
-_MULTIPLE = 16
-_FINEST_LATENTS = len(STEPS_Q16) - 1
+BLOCK = 8
+MULTIPLE = 16
+FINEST_LATENTS = len(STEPS_Q16) - 1
 _PORTS = ("past", "future")
-# B-frames in the middle feed no other frame's reference but those below them: they may be coarser.
-_B_QUALITY_OFFSET = 8
-# What an I-frame has, the frames after it get for nothing.
-_MOVED_QUALITY_OFFSET = 8
-# Where B-frames lie between those that continue another: of these, and of B-frames by their depth.
-_REACHING_QUALITY_OFFSETS = (4, 10, 15, 19)
-# Where frames follow others, detail that is seen once belongs to a quality by so much coarser than
-# I-frames: what is not referred to is coarser by up to 19, and a little less is better still.
-_DETAIL_QUALITY_OFFSET = 27
 # From a quality's step to that of the next coarser one.
-_STEP_RATIO = 16 ** (1 / _FINEST_LATENTS)
+_STEP_RATIO = 16 ** (1 / FINEST_LATENTS)
 # By how much latents may be coarser than what is asked for, where detail makes up for it.
 _COARSER_LATENTS = (0, 10, 20, 30)
 # A player's work for a frame's detail is several times that for its latents, and detail is less
 # like what is missing than it is near: it has to save so much of bits and error together.
 _DETAIL_MUST_SAVE = 0.05
-# In scenes that stand still latents get finer only half as fast from here on: their detail is kept
-# for so long that more of it is the better use of bits.
-_STILL_LATENTS = 8
-REACH = 8
-"""How many frames lie from a frame that others are between to the next, where nobody says."""
 
 
 @dataclass(frozen=True)
@@ -222,7 +194,7 @@ class LatentCoder:
         Where there is detail, coarser latents with more of it are tried, and what costs least is
         taken: by the price of a bit that networks were trained for.
         """
-        finest = self.finest_quality(packed, min(quality, _FINEST_LATENTS))
+        finest = self.finest_quality(packed, min(quality, FINEST_LATENTS))
         if self.detail is None or quality < FIRST_QUALITY:
             return finest, self.code(packed, picture, FrameKind.I, (), finest)
         price = float(price_of_bits(torch.tensor(quality))) / (picture.width * picture.height)
@@ -240,7 +212,7 @@ class LatentCoder:
             found.append((error + price * bits, used, plain))
             seen = seen_before(plain.latent, used)
             # What pads the picture is not what a network drew there, but is not seen either.
-            drawn = pack(planes, _BLOCK, _MULTIPLE)
+            drawn = pack(planes, BLOCK, MULTIPLE)
             shown, detail = with_own_detail(packed, drawn, seen, wanted, self.detail)
             if detail is not None:
                 error = _squared_error(source, unpack(shown, picture))
@@ -372,189 +344,5 @@ def _squared_error(source: Planes, shown: Planes) -> float:
 def _luma(packed: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The luma [H, W] of a packed frame [1, 96, H/8, W/8]."""
     rows, columns = packed.shape[2:]
-    blocks = packed[0, : _BLOCK * _BLOCK].reshape(_BLOCK, _BLOCK, rows, columns)
-    return blocks.transpose(2, 0, 3, 1).reshape(_BLOCK * rows, _BLOCK * columns)
-
-
-def _shown(coded: CodedFrame) -> Shown:
-    return Shown.still(levels_of(coded.latent)) if coded.moved is None else coded.moved.shown
-
-
-def _order(
-    coder: LatentCoder, other: FrameKind, count: int, interval: int | None, reach: int | None
-) -> list[PlannedFrame]:
-    """Of so many frames, by the kind of what follows the first."""
-    if other is FrameKind.B:
-        return interpolated_order(count, interval or INTERVAL)
-    if other is FrameKind.P:
-        return predicted_order(count)
-    if coder.motion is None:
-        return continued_order(count, interval)
-    return moved_order(count, interval, (reach or REACH) if coder.has_between else 1)
-
-
-def _offset(frame: PlannedFrame, *, reaches: bool) -> int:
-    """By how much a frame is coarser than I-frames, where moved frames have others between them
-    or not."""
-    if frame.moves:
-        return _REACHING_QUALITY_OFFSETS[min(frame.depth, 3)] if reaches else _MOVED_QUALITY_OFFSET
-    return _B_QUALITY_OFFSET if frame.kind is FrameKind.B else 0
-
-
-def code_scene(
-    coder: LatentCoder,
-    strategy: StrategyId,
-    scene: Scene,
-    quality: int,
-    interval: int | None = None,
-    reach: int | None = None,
-) -> tuple[LatentBody, list[float]]:
-    """A scene in latents at a quality index, and (6 Y + U + V) / 8 in dB of each frame.
-
-    Where there is detail, qualities go on beyond those of latents, up to
-    `detail_quality.FINEST_QUALITY`.
-
-    `interval` is how many frames I-frames are apart at most. None is the usual: with B-frames
-    drawn from them `INTERVAL`, else the whole scene, as always with P-frames. `reach` is how many
-    frames those that continue another by motion reach back, with B-frames between: 1 is none of
-    them, None `REACH`, where the coder has a prior for them.
-    """
-    coder = coder.suited_to(scene)
-    sent: dict[int, FrameSymbols] = {}
-    drawn: dict[int, Planes] = {}
-    single: dict[int, int] = {}
-    latents: list[LatentFrame] = []
-    for frame, used, coded in coded_frames(coder, strategy, scene, quality, interval, reach):
-        at = frame.position
-        sent[at] = FrameSymbols(frame, used, coded.symbols, coded.moved)
-        drawn[at] = coded.planes
-        if coded.detail is not None:
-            single[at] = coded.detail
-        if coder.detail is not None:
-            latents.append(LatentFrame(at, frame.references, used, coded.latent))
-    kinds = sorted({FrameKind.C if each.moved else each.frame.kind for each in sent.values()})
-    # Several kinds may share a network.
-    models = tuple(dict.fromkeys(coder.light(kind).entry.model_id for kind in kinds))
-
-    def body() -> LatentBody:
-        return latent_body(list(sent.values()), models, coder.priors, coder.motion, coder.detail)
-
-    made = body()
-    shown = [drawn[at] for at in range(len(drawn))]
-    own = coder.filter_for(scene.frames, shown, scene.format, 8 * len(pack_latents(made)))
-    if own is not None:
-        for at, planes in enumerate(apply_filter(shown, own, scene.format)):
-            shown[at] = planes
-    details = [*_single_detail(coder, scene, latents, shown, single)]
-    if FrameKind.C in frame_kinds(strategy, coder.priors):
-        details += _scene_detail(coder, scene, latents, shown, quality)
-    for at, detail in details:
-        sent[at] = replace(sent[at], detail=detail.sent)
-        shown[at] = unpack(detail.shown, scene.format)
-    if details:
-        made = body()
-    pairs = zip(scene.frames, shown, strict=True)
-    return replace(made, filter=own), [psnr(*pair).weighted for pair in pairs]
-
-
-def _single_detail(
-    coder: LatentCoder,
-    scene: Scene,
-    frames: Sequence[LatentFrame],
-    shown: Sequence[Planes],
-    qualities: Mapping[int, int],
-) -> Iterator[tuple[int, FrameDetail]]:
-    """The detail of those frames that no others refer to, which have some of these `qualities`."""
-    for frame in frames:
-        at = frame.position
-        if at in qualities and coder.detail is not None:
-            source = pack(scene.frames[at], _BLOCK, _MULTIPLE)
-            seen = seen_before(frame.latent, frame.quality)
-            drawn = pack(shown[at], _BLOCK, _MULTIPLE)
-            packed, sent = with_own_detail(source, drawn, seen, qualities[at], coder.detail)
-            if sent is not None:
-                yield at, FrameDetail(sent, packed)
-
-
-def _scene_detail(
-    coder: LatentCoder,
-    scene: Scene,
-    frames: Sequence[LatentFrame],
-    shown: Sequence[Planes],
-    quality: int,
-) -> Iterator[tuple[int, FrameDetail]]:
-    """The detail of those of a scene's `frames` that refer to others, or are referred to, beyond
-    what is `shown` without."""
-    referred = {reference for frame in frames for reference in frame.references}
-    followed = [each for each in frames if each.references or each.position in referred]
-    if coder.detail is None or not followed:
-        return iter(())
-
-    def source(position: int) -> NDArray[np.uint8]:
-        return pack(scene.frames[position], _BLOCK, _MULTIPLE)
-
-    def drawn(position: int) -> NDArray[np.uint8]:
-        return pack(shown[position], _BLOCK, _MULTIPLE)
-
-    return scene_detail(followed, source, drawn, coder.detail, quality - _DETAIL_QUALITY_OFFSET)
-
-
-def coded_frames(
-    coder: LatentCoder,
-    strategy: StrategyId,
-    scene: Scene,
-    quality: int,
-    interval: int | None = None,
-    reach: int | None = None,
-) -> Iterator[tuple[PlannedFrame, int, CodedFrame]]:
-    """The frames of a scene in decoding order, each with its own quality index, at most `quality`;
-    `interval` and `reach` as of `code_scene`.
-
-    It is less where a scene from black to white, by its first, middle and last frame, has more
-    steps of brightness than can be sent at that quality.
-    """
-    coder = coder.suited_to(scene)
-    _, other = frame_kinds(strategy, coder.priors)
-    order = _order(coder, other, len(scene.frames), interval, reach)
-    reaches = any(frame.depth for frame in order)
-    referred = {reference for frame in order for reference in frame.references}
-    asked_alone = quality
-    followers = min(interval or len(order), len(order)) - 1 if other is FrameKind.C else 0
-    quality = min(quality, _FINEST_LATENTS)
-    quality = min(
-        coder.finest_quality(pack(scene.frames[at], _BLOCK, _MULTIPLE), quality)
-        for at in {0, len(order) // 2, len(order) - 1}
-    )
-    if other is FrameKind.C and coder.motion is None and coder.detail is not None:
-        quality = min(quality, (quality + _STILL_LATENTS) // 2)
-    last_use = {ref: step for step, frame in enumerate(order) for ref in frame.drawn_from}
-    features: dict[int, NDArray[np.uint8]] = {}
-    symbols: dict[int | None, NDArray[np.int16]] = {}
-    last_look = {ref: step for step, frame in enumerate(order) for ref in frame.references}
-    seen: dict[int, Reference] = {}
-    for step, (frame, known) in enumerate(zip(order, known_frames(order), strict=True)):
-        asked = quality - _offset(frame, reaches=reaches)
-        used = max(0, asked)
-        packed = pack(scene.frames[frame.position], _BLOCK, _MULTIPLE)
-        if frame.kind is FrameKind.I and frame.position not in referred:
-            used, coded = coder.code_alone(packed, scene.format, asked_alone)
-        elif frame.moves:
-            away = [abs(frame.position - reference) for reference in frame.references]
-            others = [seen[reference] for reference in frame.references]
-            coded = coder.code_moved(packed, scene.format, others, away, asked)
-        else:
-            references = [features[reference] for reference in frame.drawn_from]
-            previous = symbols.get(known)
-            coded = coder.code(
-                packed, scene.format, frame.kind, references, used, previous, followers
-            )
-        symbols[frame.position] = coded.symbols
-        if coder.motion is not None and frame.position in last_look:
-            seen[frame.position] = Reference(_shown(coded), coder.motion)
-        for done in [each for each in seen if last_look[each] <= step]:
-            del seen[done]
-        yield frame, used, coded
-        if frame.position in last_use:
-            features[frame.position] = coded.feature
-        for done in [each for each in features if last_use[each] <= step]:
-            del features[done]
+    blocks = packed[0, : BLOCK * BLOCK].reshape(BLOCK, BLOCK, rows, columns)
+    return blocks.transpose(2, 0, 3, 1).reshape(BLOCK * rows, BLOCK * columns)

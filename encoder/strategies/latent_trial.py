@@ -86,7 +86,7 @@ class LatentTrial:
 
     def encode(self, scene: Scene, setting: float, resources: Resources) -> tuple[Candidate, ...]:
         """See `Trial.encode`."""
-        from .latent import code_scene
+        from .latent_scene import code_scene
 
         interpolates = self.strategy is StrategyId.I_FRAME_INTERPOLATION
         refinement = 0 if interpolates else _REFINEMENT[self.effort]

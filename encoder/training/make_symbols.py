@@ -34,7 +34,8 @@ from ..latent_kinds import missing_networks
 from ..resources import Resources
 from ..scene import Scene
 from ..script import run_script
-from ..strategies.latent import LatentCoder, coded_frames
+from ..strategies.latent import LatentCoder
+from ..strategies.latent_scene import coded_frames
 from .schedule import Deadline
 from .sources import Scales, Segment, find_sources, read_segments
 

@@ -11,9 +11,10 @@ from edgecodec.encoder.adaptation import Adaptation
 from edgecodec.encoder.latent_kinds import frame_kinds
 from edgecodec.encoder.quality import psnr
 from edgecodec.encoder.resources import Resources
-from edgecodec.encoder.strategies.latent import LatentCoder, code_scene, coded_frames
+from edgecodec.encoder.strategies.latent import LatentCoder
 from edgecodec.encoder.strategies.latent_body import FrameSymbols, latent_body
 from edgecodec.encoder.strategies.latent_order import PlannedFrame, continued_order, known_frames
+from edgecodec.encoder.strategies.latent_scene import code_scene, coded_frames
 from edgecodec.runtime.chunks import Chunk, StrategyId
 from edgecodec.runtime.errors import BitstreamError, ModelError
 from edgecodec.runtime.frames import PictureFormat, Planes

@@ -9,7 +9,8 @@ from edgecodec.encoder.detail_quality import FINEST_QUALITY, FIRST_QUALITY
 from edgecodec.encoder.quality import psnr
 from edgecodec.encoder.resources import Resources
 from edgecodec.encoder.scene import Scene
-from edgecodec.encoder.strategies.latent import LatentCoder, code_scene
+from edgecodec.encoder.strategies.latent import LatentCoder
+from edgecodec.encoder.strategies.latent_scene import code_scene
 from edgecodec.runtime.chunks import Chunk, StrategyId
 from edgecodec.runtime.frames import PictureFormat, Planes
 from edgecodec.runtime.packing import unpack

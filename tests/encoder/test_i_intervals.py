@@ -13,9 +13,10 @@ from edgecodec.encoder.adaptation import Adaptation
 from edgecodec.encoder.resources import Resources
 from edgecodec.encoder.scene import Scene
 from edgecodec.encoder.strategies import LatentTrial, latent_trial
-from edgecodec.encoder.strategies import latent as latent_module
-from edgecodec.encoder.strategies.latent import LatentCoder, code_scene
+from edgecodec.encoder.strategies import latent_scene as latent_module
+from edgecodec.encoder.strategies.latent import LatentCoder
 from edgecodec.encoder.strategies.latent_order import continued_order, moved_order
+from edgecodec.encoder.strategies.latent_scene import code_scene
 from edgecodec.runtime.chunks import Chunk, StrategyId
 from edgecodec.runtime.frames import PictureFormat
 from edgecodec.runtime.payloads import FrameKind, LatentBody, pack_body, parse_body

@@ -16,7 +16,7 @@ from edgecodec.encoder.quality import psnr
 from edgecodec.encoder.resources import Resources
 from edgecodec.encoder.strategies import LatentTrial
 from edgecodec.encoder.strategies import latent as latent_module
-from edgecodec.encoder.strategies.latent import LatentCoder, code_scene
+from edgecodec.encoder.strategies.latent import LatentCoder
 from edgecodec.encoder.strategies.latent_order import (
     PlannedFrame,
     continued_order,
@@ -25,6 +25,7 @@ from edgecodec.encoder.strategies.latent_order import (
     moved_order,
     predicted_order,
 )
+from edgecodec.encoder.strategies.latent_scene import code_scene
 from edgecodec.encoder.strategies.latent_trial import FINEST_QUALITY
 from edgecodec.encoder.training.latent import price_of_bits
 from edgecodec.runtime.chunks import Chunk, StrategyId, pack_chunk

@@ -15,15 +15,10 @@ from edgecodec.encoder.quality import psnr
 from edgecodec.encoder.reference import Reference
 from edgecodec.encoder.resources import Resources
 from edgecodec.encoder.scene import Scene
-from edgecodec.encoder.strategies import latent as latent_module
-from edgecodec.encoder.strategies.latent import (
-    REACH,
-    CodedFrame,
-    LatentCoder,
-    code_scene,
-    coded_frames,
-)
+from edgecodec.encoder.strategies import latent_scene as latent_module
+from edgecodec.encoder.strategies.latent import CodedFrame, LatentCoder
 from edgecodec.encoder.strategies.latent_order import PlannedFrame, moved_order
+from edgecodec.encoder.strategies.latent_scene import REACH, code_scene, coded_frames
 from edgecodec.runtime.between_frames import Between
 from edgecodec.runtime.chunks import Chunk, StrategyId
 from edgecodec.runtime.drawing import drawn

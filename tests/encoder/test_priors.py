@@ -16,7 +16,8 @@ from edgecodec.encoder.media import open_source
 from edgecodec.encoder.priors import tier_motion, tier_priors
 from edgecodec.encoder.resources import Resources
 from edgecodec.encoder.scene import Scene
-from edgecodec.encoder.strategies.latent import LatentCoder, code_scene
+from edgecodec.encoder.strategies.latent import LatentCoder
+from edgecodec.encoder.strategies.latent_scene import code_scene
 from edgecodec.runtime.chunks import Chunk, StrategyId
 from edgecodec.runtime.errors import ModelError
 from edgecodec.runtime.frames import ColorInfo, PictureFormat, Planes

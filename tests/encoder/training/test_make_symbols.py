@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from edgecodec.encoder.resources import Resources
 from edgecodec.encoder.scene import Scene
-from edgecodec.encoder.strategies import latent as latent_module
-from edgecodec.encoder.strategies.latent import LatentCoder, coded_frames
+from edgecodec.encoder.strategies import latent_scene as latent_module
+from edgecodec.encoder.strategies.latent import LatentCoder
+from edgecodec.encoder.strategies.latent_scene import coded_frames
 from edgecodec.encoder.training import make_symbols
 from edgecodec.encoder.training.make_symbols import CELLS, SymbolCrop, crops
 from edgecodec.encoder.training.sources import Segment
