@@ -20,6 +20,7 @@ from .providers import Measured, Progress, TimedNetwork, measure_networks
 from .roofline import Interval
 from .size import FrameSize
 from .timing import Measurement, MeasureOptions
+from .uncounted import uncounted_stages
 
 FORMAT = 1
 # What the project set out with for one frame on a device of the 40-TOPS class.
@@ -44,6 +45,11 @@ class ProfileReport:
     advice: tuple[Advice, ...]
     sustained: float | None
     missing: Mapping[str, str]
+
+    @property
+    def uncounted(self) -> tuple[Stage, ...]:
+        """What some streams ask for beside their networks, which the verdict leaves out."""
+        return uncounted_stages(self.size)
 
     @property
     def slowest(self) -> NetworkProfile:
@@ -103,6 +109,7 @@ class ProfileReport:
             "headroom": self.headroom,
             "verdict": self.verdict.value,
             "passes": self.passes,
+            "not_counted": [each.to_dict() for each in self.uncounted],
             "advice": [each.to_dict() for each in self.advice],
             "providers_missing": dict(self.missing),
         }

@@ -122,6 +122,9 @@ def verdict(report: ProfileReport) -> tuple[str, ...]:
         f"{'' if report.sustained else ' (--sustained assumes some)'}."
         " A label's TOPS are not what a network gets."
     )
+    lines += (
+        f"Nor what some streams ask for beside it: {stage_line(each)}." for each in report.uncounted
+    )
     if label := report.device.label:
         lines.append(f"Label: {label.tops:g} TOPS ({label.meaning}); {label.source}.")
     return tuple(lines)

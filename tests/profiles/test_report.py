@@ -74,6 +74,21 @@ def test_the_heaviest_frame_decides(report: ProfileReport) -> None:
     assert data["headroom"] == pytest.approx(data["fps"] / 30)
 
 
+def test_what_only_some_streams_ask_for_is_told_and_not_counted(report: ProfileReport) -> None:
+    text, data = _text(report), report.to_dict()
+    assert [each["name"] for each in data["not_counted"]] == ["scene filter", "detail"]
+    for each in data["not_counted"]:
+        low, mid, high = (each["ms"][key] for key in ("low", "mid", "high"))
+        assert 0 < low < mid < high
+        assert each["runs_on"] == "CPU"
+        assert f"{each['name']} (CPU): {low:.2f} / {mid:.2f} / {high:.2f} ms" in text
+        for network in data["networks"]:
+            assert each["name"] not in [stage["name"] for stage in network["frame"]["stages"]]
+    large = replace(report, size=FrameSize(1200, 720)).to_dict()
+    for small, each in zip(data["not_counted"], large["not_counted"], strict=True):
+        assert each["ms"]["mid"] == pytest.approx(100 * small["ms"]["mid"])
+
+
 def test_passes_and_gate(models: Path) -> None:
     device = load_device("snapdragon-40tops")
     easy = profile_models(models, device, SMALL, fps=30)
