@@ -27,7 +27,8 @@ from edgecodec.evaluation.latent_video_clips import Cut, read_clip
 from edgecodec.runtime.base import decode_base, round_to_8_bit
 from edgecodec.runtime.chunks import Codec
 from edgecodec.runtime.container import Limits
-from edgecodec.runtime.filtering import Around, classify, filtered, look
+from edgecodec.runtime.filter_taps import Around, look
+from edgecodec.runtime.filtering import classify, filtered
 from edgecodec.runtime.frames import Planes
 from edgecodec.runtime.scene_filter import (
     CLASSES,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..runtime.range_coder import fit_table
 from ..runtime.scale_tables import MAX_SYMBOL, load_scale_tables
-from ..runtime.scene_filter import CLASSES, PlaneFilter, SceneFilter, kinds_of
+from ..runtime.scene_filter import CLASSES, PlaneFilter, SceneFilter, runs_of
 from .filter_statistics import PlaneStatistics, Reals
 
 Levels = NDArray[np.int64]
@@ -66,9 +66,7 @@ def _rounded(
     """A filter for each group of classes, in parts of 2**`shift`."""
     products = np.stack([known.products[group].sum(axis=0) for group in groups])
     lacking = np.stack([known.lacking[group].sum(axis=0) for group in groups])
-    fit = _Fit(
-        products / 4.0**shift, lacking / 2.0**shift, kinds_of(number), 1.0 / bits, known.risk
-    )
+    fit = _Fit(products / 4.0**shift, lacking / 2.0**shift, runs_of(number), 1.0 / bits, known.risk)
     levels, coded = fit.levels()
     filters = _filters(groups)
     coded += _symbol_bits(np.diff(filters, prepend=0)) + _HEAD_BITS

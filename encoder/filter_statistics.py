@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..runtime.filtering import CELL, TURNS, Around, classify, look, tap_values, turned
+from ..runtime.filter_taps import CELL, TURNS, Around, look, side_of, tap_values, turned
+from ..runtime.filtering import classify
 from ..runtime.frames import Plane, Planes
 from ..runtime.sample_depth import RESIDUAL_ZERO
 from ..runtime.scene_filter import CLASSES, taps_of
@@ -182,7 +183,7 @@ class _Sums:
         weight: float,
     ) -> None:
         """The chosen cells of a strip."""
-        side = CELL if number == 0 else CELL // 2
+        side = side_of(number)
         gap = chosen.samples(missing[side * strip.start : side * strip.stop], side)
         gap = gap.astype(np.float32)
         values = np.empty((taps_of(number), len(gap)), np.float32)
@@ -204,7 +205,7 @@ class _Sums:
         as much on others (Akaike). What a cell's samples lack is much alike: a cell counts for one.
         """
         samples = max(1.0, self.samples.sum())
-        side = CELL if number == 0 else CELL // 2
+        side = side_of(number)
         cells = samples / side**2
         others = max(0.0, 1.0 - cells / max(1, cells_of_scene))
         return PlaneStatistics(

@@ -111,7 +111,7 @@ class _LatentField(IntEnum):
     PRIORS = 0x8005
     MOTION = 0x8006
     DETAIL = 0x8007
-    FILTER = 0x8008
+    FILTER = 0x8009
 
 
 def pack_latents(body: LatentBody) -> bytes:

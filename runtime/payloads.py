@@ -102,7 +102,7 @@ class _BodyField(IntEnum):
     UPSAMPLING = 0x8005
     TITLE = 0x0006
     PLANES = 0x8007
-    FILTER = 0x8008
+    FILTER = 0x8009
 
 
 _CLASSICAL_FIELDS = (_BodyField.BASE, _BodyField.UPSAMPLING, _BodyField.FILTER)

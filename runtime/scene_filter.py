@@ -3,22 +3,25 @@
 Each plane has up to 64 filters and says which of them each of 120 classes of cells uses. Cells are
 4x4 samples of luma and the 2x2 of chroma that lie there; what they look like in the decoded base
 decides their class and how a filter is turned (`filtering`). A filter has a coefficient for each of
-its plane's taps: pairs of opposite neighbours, the same pairs clipped, and what differs in the
-frames before and after. The form is that of VVC's adaptive loop filter (H.266, 8.8.5), whose
-classes it refines by motion and whose two kinds of pairs, clipped and not, each have coefficients.
+its plane's taps: pairs of opposite neighbours, the same pairs clipped, what differs in the frames
+before and after, and in chroma what luma and the other chroma plane show there. The form is that of
+VVC's adaptive loop filters (H.266, 8.8.5), whose classes it refines by motion and whose two kinds
+of pairs, clipped and not, each have coefficients.
 
-    filter = planes | for each: shift, filters, 4 tables | words of the range coder
+    filter = planes | for each: shift, filters, tables | words of the range coder
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .errors import BitstreamError
 from .fields import Cursor, pack_unsigned
+from .guided_chroma import REACHES
 from .range_coder import RunDecoder, encode_runs, fit_table
 from .scale_tables import MAX_SYMBOL, TABLES
 
@@ -30,10 +33,14 @@ CLASSES = DIRECTIONS * MOTIONS * ACTIVITIES
 """A class is (direction * MOTIONS + motion) * ACTIVITIES + activity."""
 TIMES = 6
 """Taps that look at the frames before and after."""
+FINE: tuple[Offset, ...] = ((-1, 0), (0, -1), (0, 0), (0, 1), (1, -1), (1, 1), (2, 0))
+"""Samples of luma that filters of chroma see one by one, (rows down, columns right) of the upper
+one of the two where a sample of chroma lies."""
 MAX_FILTERS = 64
 MAX_SHIFT = 12
 _PLANES = 3
-_TABLES = 4
+# Beside those samples: the other chroma plane, and luma in time.
+_OTHERS = 3
 
 
 def _pairs(reach: int) -> tuple[Offset, ...]:
@@ -56,15 +63,42 @@ def pairs_of(plane: int) -> tuple[Offset, ...]:
     return LUMA_PAIRS if plane == 0 else CHROMA_PAIRS
 
 
+class Kinds(NamedTuple):
+    """Which taps of a plane are of which kind. Luma has none of the last three."""
+
+    pairs: slice
+    clipped: slice
+    times: slice
+    under: slice
+    """Pairs of luma, where chroma's samples lie."""
+    beside: slice
+    """Luma sample by sample and in time, and the other chroma plane."""
+    guided: slice
+    """Chroma as luma around it tells."""
+
+
+def kinds_of(plane: int) -> Kinds:
+    """The kinds of taps of a plane, in the order of the taps."""
+    pairs = len(pairs_of(plane))
+    sizes = [
+        pairs,
+        pairs,
+        TIMES,
+        *((0, 0, 0) if plane == 0 else (pairs, len(FINE) + _OTHERS, len(REACHES))),
+    ]
+    ends = np.cumsum(sizes).tolist()
+    return Kinds(*(slice(end - size, end) for end, size in zip(ends, sizes, strict=True)))
+
+
 def taps_of(plane: int) -> int:
-    """How many coefficients a filter of a plane has: its pairs, the same clipped, and `TIMES`."""
-    return 2 * len(pairs_of(plane)) + TIMES
+    """How many coefficients a filter of a plane has."""
+    taps: int = kinds_of(plane).guided.stop
+    return taps
 
 
-def kinds_of(plane: int) -> tuple[slice, slice, slice]:
-    """Taps whose coefficients share a table: pairs, the same clipped, and those in time."""
-    pairs, taps = len(pairs_of(plane)), taps_of(plane)
-    return slice(0, pairs), slice(pairs, 2 * pairs), slice(2 * pairs, taps)
+def runs_of(plane: int) -> tuple[slice, ...]:
+    """The kinds of taps that a plane has: those whose coefficients share a table and a run."""
+    return tuple(kind for kind in kinds_of(plane) if kind.start < kind.stop)
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +162,7 @@ def parse_scene_filter(data: bytes | memoryview, what: str) -> SceneFilter:
         if not present >> number & 1:
             continue
         shift, count = cursor.unsigned(MAX_SHIFT + 1), cursor.unsigned(MAX_FILTERS + 1)
-        tables = cursor.take(_TABLES)
+        tables = cursor.take(len(runs_of(number)) + 1)
         if not count:
             raise cursor.fail("a plane without filters")
         if max(tables) >= TABLES:
@@ -150,7 +184,7 @@ def _decoded(
         return decoder.decode(table, size) if table else np.zeros(size, np.int8)
 
     coefficients = np.empty((count, taps_of(number)), np.int8)
-    for kind, table in zip(kinds_of(number), tables, strict=False):
+    for kind, table in zip(runs_of(number), tables, strict=False):
         part = coefficients[:, kind]
         part[:] = run(table, part.size).reshape(part.shape)
     filters = np.cumsum(run(tables[-1], CLASSES), dtype=np.int64)
@@ -172,5 +206,5 @@ def _symbols(number: int, plane: PlaneFilter) -> list[NDArray[np.int8]]:
     steps = np.diff(np.array(plane.filters, np.int64), prepend=0)
     if np.abs(steps).max() > MAX_SYMBOL:
         raise ValueError(f"plane {number}: filters {plane.filters} are too far apart")
-    kinds = [plane.coefficients[:, kind] for kind in kinds_of(number)]
+    kinds = [plane.coefficients[:, kind] for kind in runs_of(number)]
     return [*kinds, steps.astype(np.int8)]

@@ -6,7 +6,8 @@ import os
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from ..filtering import Around, filtered
+from ..filter_taps import Around
+from ..filtering import filtered
 from ..frames import PictureFormat, Planes
 from ..network import FRAMES_AT_ONCE
 from ..scene_filter import SceneFilter

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ..errors import BitstreamError
-from ..filtering import Around, Looked, look
+from ..filter_taps import Around, Looked, look
 from ..frames import Planes
 from ..packing import Packed
 

@@ -20,7 +20,8 @@ from edgecodec.encoder.filter_statistics import (
 from edgecodec.encoder.quality import PlanePsnr, psnr
 from edgecodec.runtime.base import decode_base, round_to_8_bit
 from edgecodec.runtime.chunks import Codec
-from edgecodec.runtime.filtering import Around, filtered, look
+from edgecodec.runtime.filter_taps import Around, look
+from edgecodec.runtime.filtering import filtered
 from edgecodec.runtime.frames import Planes
 from edgecodec.runtime.scene_filter import (
     CLASSES,

@@ -26,6 +26,7 @@ from edgecodec.orchestrator.records.settings import (
 )
 from edgecodec.runtime.errors import UnsupportedError
 from hypothesis import given
+from hypothesis import settings as running
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
@@ -65,6 +66,7 @@ SOME_SETTINGS = st.builds(
 )
 
 
+@running(deadline=None)
 @given(SOME_SETTINGS, st.lists(st.text(max_size=20), max_size=3))
 def test_what_is_written_is_read(
     tmp_path_factory: pytest.TempPathFactory, settings: EncodeSettings, origin: list[str]

@@ -95,9 +95,17 @@ def random_planes(random: np.random.Generator, height: int, width: int) -> Plane
         contrast = random.choice([3.0, 12.0, 100.0])
         kinds.append(level + contrast * wave + random.normal(0, 0.4, rows.shape))
     y = _rounded(_in_parts(random, np.stack(kinds)))
-    shape = (height + 1) // 2, (width + 1) // 2
-    u, v = (random.integers(0, 1024, shape).astype(np.uint16) for _ in range(2))
+    u, v = (_chroma(random, y[::2, ::2].astype(np.float64)) for _ in range(2))
     return y, u, v
+
+
+def _chroma(random: np.random.Generator, luma: Reals) -> Plane:
+    """Parts are noise, parts flat, parts follow luma more or less steeply."""
+    kinds = [random.integers(0, 1024, luma.shape), np.full(luma.shape, random.uniform(100, 900))]
+    for slope in (-20.0, -2.0, -0.3, 0.7, 6.0):
+        line = 500 + slope * (luma - random.uniform(100, 900))
+        kinds.append(line + random.normal(0, 1.5, luma.shape))
+    return _rounded(_in_parts(random, np.stack(kinds)))
 
 
 def changed(random: np.random.Generator, planes: Planes) -> Planes:

@@ -30,6 +30,8 @@ PAIRS = [
     for reach in (3, 2, 2)
 ]
 """Of Y, U and V, one neighbour of each pair."""
+FINE = ((-1, 0), (0, -1), (0, 0), (0, 1), (1, -1), (1, 1), (2, 0))
+"""Where chroma looks at luma, from the upper of two samples."""
 CROSS = ((-1, 0), (1, 0), (0, -1), (0, 1))
 CORNERS = ((-1, -1), (-1, 1), (1, -1), (1, 1))
 
@@ -105,19 +107,53 @@ def cells(luma: Frames) -> list[list[Cell]]:
     ]
 
 
-def tap_values(frames: Frames, plane: int, row: int, column: int, turn: int) -> list[int]:
-    """What the coefficients of a plane's filter are for, at a sample."""
-    own = at(frames.cur, row, column)
+def under(luma: Rows) -> Rows:
+    """Of each two rows and columns of luma, the sum of the left column's two samples."""
+    return [
+        [at(luma, row, column) + at(luma, row + 1, column) for column in range(0, len(luma[0]), 2)]
+        for row in range(0, len(luma), 2)
+    ]
 
-    def to(down: int, right: int) -> int:
-        return at(frames.cur, row + down, column + right) - own
 
-    plain, clipped = [], []
+def pair_steps(samples: Rows, plane: int, row: int, column: int, turn: int) -> list[list[int]]:
+    """From a sample to both neighbours of each pair."""
+    own = at(samples, row, column)
+    found = []
     for down, right in PAIRS[plane]:
         down, right = ((down, right), (right, down), (down, -right))[turn]
-        steps = to(down, right), to(-down, -right)
-        plain.append(sum(steps))
-        clipped.append(sum(clip(step, NEAR) for step in steps))
+        ends = (down, right), (-down, -right)
+        found.append([at(samples, row + y, column + x) - own for y, x in ends])
+    return found
+
+
+def line_of(chroma: Rows, luma: Rows, row: int, column: int, reach: int) -> tuple[int, int]:
+    """Slope and start, in parts of 64, of chroma over luma around a cell."""
+    height, width = -(-len(chroma) // 2), -(-len(chroma[0]) // 2)
+    count = own = guide = product = square = 0
+    for down in range(-reach, reach + 1):
+        for right in range(-reach, reach + 1):
+            weight = (1 if abs(down) == reach else 2) * (1 if abs(right) == reach else 2)
+            y = min(max(row + down, 0), height - 1)
+            x = min(max(column + right, 0), width - 1)
+            for place in ((0, 0), (0, 1), (1, 0), (1, 1)):
+                c = at(chroma, 2 * y + place[0], 2 * x + place[1])
+                g = at(luma, 2 * y + place[0], 2 * x + place[1])
+                count += weight
+                own += weight * c
+                guide += weight * g
+                product += weight * c * g
+                square += weight * g * g
+    spread = count * square - guide**2 + 64 * count**2
+    slope = clip((64 * (count * product - own * guide) + spread // 2) // spread, 256)
+    return slope, (64 * own - slope * guide + count // 2) // count
+
+
+def tap_values(planes: Sequence[Frames], plane: int, row: int, column: int, turn: int) -> list[int]:
+    """What the coefficients of a plane's filter are for, at a sample."""
+    frames, luma = planes[plane], planes[0]
+    pairs = pair_steps(frames.cur, plane, row, column, turn)
+    plain = [sum(steps) for steps in pairs]
+    clipped = [sum(clip(step, NEAR) for step in steps) for steps in pairs]
 
     def change(y: int, x: int, limit: int) -> int:
         here = at(frames.cur, y, x)
@@ -128,20 +164,40 @@ def tap_values(frames: Frames, plane: int, row: int, column: int, turn: int) -> 
         for places in (((0, 0),), CROSS, CORNERS):
             changes = (change(row + down, column + right, limit) for down, right in places)
             in_time.append(sum(changes))
-    return [*plain, *clipped, *in_time]
+    if plane == 0:
+        return [*plain, *clipped, *in_time]
+
+    below = Frames(*map(under, luma))
+    own = at(below.cur, row, column)
+    in_luma = [sum(steps) for steps in pair_steps(below.cur, plane, row, column, turn)]
+    fine = [2 * at(luma.cur, 2 * row + down, 2 * column + right) - own for down, right in FINE]
+    other = planes[3 - plane].cur
+    bend = sum(at(other, row + y, column + x) - at(other, row, column) for y, x in CROSS)
+    luma_in_time = [
+        sum(clip(at(each, row, column) - own, 2 * limit) for each in (below.prev, below.next))
+        for limit in STEADY
+    ]
+    guided = []
+    for reach in (1, 4):
+        slope, start = line_of(frames.cur, below.cur, row // 2, column // 2, reach)
+        said = (slope * own + start + 16) // 32
+        guided.append(clip(said - 2 * at(frames.cur, row, column), 2046))
+    return [*plain, *clipped, *in_time, *in_luma, *fine, bend, *luma_in_time, *guided]
 
 
-def filtered_plane(frames: Frames, plane: int, own: PlaneFilter, of: Sequence[list[Cell]]) -> Rows:
+def filtered_plane(
+    planes: Sequence[Frames], plane: int, own: PlaneFilter, of: Sequence[list[Cell]]
+) -> Rows:
     """A plane filtered."""
     side = 4 if plane == 0 else 2
     coefficients = own.coefficients.tolist()
     half = (1 << own.shift) // 2
-    made = [list(row) for row in frames.cur]
+    made = [list(row) for row in planes[plane].cur]
     for row, samples in enumerate(made):
         for column, sample in enumerate(samples):
             cell = of[row // side][column // side]
             weights = coefficients[own.filters[cell.number]]
-            values = tap_values(frames, plane, row, column, cell.turn)
+            values = tap_values(planes, plane, row, column, cell.turn)
             total = sum(w * value for w, value in zip(weights, values, strict=True))
             samples[column] = max(0, min(1023, sample + ((total + half) >> own.shift)))
     return made
@@ -155,9 +211,9 @@ def frames_of(around: Sequence[Planes], plane: int) -> Frames:
 
 def slowly_filtered(around: Sequence[Planes], scene: SceneFilter) -> list[Rows]:
     """Y, U and V of the frame in the middle of three."""
-    of = cells(frames_of(around, 0))
-    made = []
-    for number, own in enumerate(scene.planes):
-        frames = frames_of(around, number)
-        made.append(frames.cur if own is None else filtered_plane(frames, number, own, of))
-    return made
+    planes = [frames_of(around, number) for number in range(3)]
+    of = cells(planes[0])
+    return [
+        planes[number].cur if own is None else filtered_plane(planes, number, own, of)
+        for number, own in enumerate(scene.planes)
+    ]

@@ -12,7 +12,8 @@ from edgecodec.runtime.base import decode_base
 from edgecodec.runtime.chunks import Chunk, Codec, StrategyId
 from edgecodec.runtime.errors import BitstreamError, UnsupportedError
 from edgecodec.runtime.fields import parse_fields
-from edgecodec.runtime.filtering import Around, filtered, look
+from edgecodec.runtime.filter_taps import Around, look
+from edgecodec.runtime.filtering import filtered
 from edgecodec.runtime.frames import PictureFormat, Planes
 from edgecodec.runtime.payloads import ClassicalBody, HybridBody, pack_body
 from edgecodec.runtime.scene_filter import SceneFilter

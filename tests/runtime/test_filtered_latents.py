@@ -12,7 +12,8 @@ from edgecodec.runtime.chunks import StrategyId
 from edgecodec.runtime.detail import decode_detail
 from edgecodec.runtime.errors import BitstreamError
 from edgecodec.runtime.fields import Limits, pack_fields
-from edgecodec.runtime.filtering import Around, filtered, look
+from edgecodec.runtime.filter_taps import Around, look
+from edgecodec.runtime.filtering import filtered
 from edgecodec.runtime.frames import Planes
 from edgecodec.runtime.packing import pack, unpack
 from edgecodec.runtime.payloads import LatentBody, pack_body, parse_body
@@ -30,7 +31,7 @@ from .detail_scenes import SCENES, SMALL, assert_same, play, scene_of, wanted_of
 from .filter_samples import fixed_filter, random_filter
 
 SEMANTIC = StrategyId.SEMANTIC_LATENT
-FILTER_FIELD = 0x8008
+FILTER_FIELD = 0x8009
 FILTERS = {
     "all planes": fixed_filter(),
     "random": random_filter(3, most=9),

@@ -7,12 +7,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from edgecodec.runtime.filtering import TURNS, Around, classify, filtered, look, turned
+from edgecodec.runtime.filter_taps import TURNS, Around, look, turned
+from edgecodec.runtime.filtering import classify, filtered
 from edgecodec.runtime.frames import Planes
 from edgecodec.runtime.scene_filter import (
     CLASSES,
     PlaneFilter,
     SceneFilter,
+    kinds_of,
     pairs_of,
     taps_of,
 )
@@ -54,16 +56,21 @@ def test_samples_are_those_of_plain_integers(
         assert not plane.flags.writeable
 
 
-@pytest.mark.parametrize("tap", range(taps_of(0)))
-def test_a_filter_of_one_tap_is_turned_like_any_other(tap: int) -> None:
+@pytest.mark.parametrize(
+    ("plane", "tap"), [(plane, tap) for plane in range(3) for tap in range(taps_of(plane))]
+)
+def test_a_filter_of_one_tap_is_turned_like_any_other(plane: int, tap: int) -> None:
     """In turned cells, a tap that has no coefficient of its own has that of another."""
     frames = three_frames(0, 21, 30)
     assert len(set(classify(around_of(frames)).turns.ravel().tolist())) == TURNS
-    coefficients = np.zeros((1, taps_of(0)), np.int8)
+    coefficients = np.zeros((1, taps_of(plane)), np.int8)
     coefficients[0, tap] = 90
-    scene = SceneFilter((PlaneFilter(7, coefficients, (0,) * CLASSES), None, None))
+    only: list[PlaneFilter | None] = [None, None, None]
+    only[plane] = PlaneFilter(7, coefficients, (0,) * CLASSES)
+    scene = SceneFilter((only[0], only[1], only[2]))
     made = filtered(frames[1], scene, around_of(frames))
-    assert_equal(made[:1], slowly_filtered(frames, scene)[:1])
+    assert_equal(made, slowly_filtered(frames, scene))
+    assert not np.array_equal(made[plane], frames[1][plane])
 
 
 @pytest.mark.parametrize("sign", [1, -1])
@@ -162,9 +169,12 @@ def test_only_taps_in_time_look_at_the_frames_around() -> None:
     ]
     in_time = SceneFilter((same[0], same[1], same[2]))
     in_space = []
-    for plane in same:
+    for number, plane in enumerate(same):
         coefficients = plane.coefficients.copy()
-        coefficients[:, -6:] = 0
+        coefficients[:, kinds_of(number).times] = 0
+        if number:
+            coefficients[:, kinds_of(number).beside.stop - 2] = 0
+            coefficients[:, kinds_of(number).beside.stop - 1] = 0
         in_space.append(replace(plane, coefficients=coefficients))
     still = SceneFilter((in_space[0], in_space[1], in_space[2]))
     results = [
@@ -175,7 +185,8 @@ def test_only_taps_in_time_look_at_the_frames_around() -> None:
         for prev, after in ((frames[0], frames[2]), (other[0], other[2]))
     ]
     assert_equal(results[0][0], results[1][0])
-    assert not np.array_equal(results[0][1][0], results[1][1][0])
+    for before, after in zip(results[0][1], results[1][1], strict=True):
+        assert not np.array_equal(before, after)
 
 
 @settings(deadline=None, max_examples=30)
@@ -188,7 +199,8 @@ def test_the_frames_before_and_after_count_alike(height: int, width: int, seed: 
 
 
 def symmetric(scene: SceneFilter) -> SceneFilter:
-    """The same with one coefficient for each pair and the pair it becomes when transposed."""
+    """The same with one coefficient for each pair and the pair it becomes when transposed, and
+    blind to luma in chroma: its samples lie on the left of two columns, but between two rows."""
     planes = []
     for number, plane in enumerate(scene.planes):
         assert plane is not None
@@ -199,7 +211,9 @@ def symmetric(scene: SceneFilter) -> SceneFilter:
             others.append(pairs.index(across if across in pairs else (-right, -down)))
         first = np.minimum(np.arange(len(pairs)), others)
         order = [*first, *first + len(pairs), *range(2 * len(pairs), taps_of(number))]
-        planes.append(replace(plane, coefficients=plane.coefficients[:, order]))
+        coefficients = plane.coefficients[:, order]
+        coefficients[:, kinds_of(number).times.stop :] = 0
+        planes.append(replace(plane, coefficients=coefficients))
     return SceneFilter((planes[0], planes[1], planes[2]))
 
 

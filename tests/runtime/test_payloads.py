@@ -504,7 +504,7 @@ def test_what_a_later_version_adds_is_named() -> None:
 def test_a_filter_is_a_field_that_is_there_once() -> None:
     base = sample_base(np.random.default_rng(0), 3)
     scene_filter = fixed_filter()
-    field = pack_fields([(0x8008, pack_scene_filter(scene_filter))])
+    field = pack_fields([(0x8009, pack_scene_filter(scene_filter))])
     bodies: list[tuple[StrategyId, ClassicalBody | HybridBody]] = [
         (StrategyId.CLASSICAL, ClassicalBody(base)),
         (StrategyId.HYBRID_SEMANTIC, HybridBody(base, MODEL, (True,) * 3)),
@@ -512,15 +512,15 @@ def test_a_filter_is_a_field_that_is_there_once() -> None:
     for strategy, body in bodies:
         filtered = pack_body(replace(body, filter=scene_filter))
         assert filtered == pack_body(body) + field
-        with pytest.raises(BitstreamError, match="field 0x8008 occurs 2 times"):
+        with pytest.raises(BitstreamError, match="field 0x8009 occurs 2 times"):
             parse_body(strategy, filtered + field, 3)
         name = strategy.name.lower()
         with pytest.raises(
             BitstreamError, match=f"{name} body, scene filter: .*cut off|bytes wanted"
         ):
-            parse_body(strategy, pack_body(body) + pack_fields([(0x8008, b"")]), 3)
+            parse_body(strategy, pack_body(body) + pack_fields([(0x8009, b"")]), 3)
         with pytest.raises(BitstreamError, match=f"{name} body, scene filter.*planes 0x9"):
-            parse_body(strategy, pack_body(body) + pack_fields([(0x8008, b"\x09")]), 3)
+            parse_body(strategy, pack_body(body) + pack_fields([(0x8009, b"\x09")]), 3)
 
 
 def test_an_optional_field_of_a_later_version_is_skipped() -> None:

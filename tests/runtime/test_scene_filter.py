@@ -13,10 +13,10 @@ from edgecodec.runtime.scene_filter import (
     CLASSES,
     PlaneFilter,
     SceneFilter,
-    kinds_of,
     pack_scene_filter,
     pairs_of,
     parse_scene_filter,
+    runs_of,
     taps_of,
 )
 from hypothesis import given, settings
@@ -69,22 +69,22 @@ def test_the_bytes_of_a_filter_stay_as_they_are() -> None:
     assert packed[:4].hex() == "0706032d"
     assert (
         hashlib.sha256(packed).hexdigest()
-        == "9c75befafce9752edbe1d48d42631817a12f5dda8486b4d48bde4b24e18c1ad9"
+        == "e1d62454911e66b5ff4879dc796dd3f523428e268b39395b0aa125b5874a5632"
     )
 
 
-def test_taps_are_those_of_a_diamond() -> None:
+def test_taps_are_those_of_a_diamond_and_of_luma_in_chroma() -> None:
     assert [list(pairs_of(plane)) for plane in range(3)] == PAIRS
-    assert [taps_of(plane) for plane in range(3)] == [30, 18, 18]
+    assert [taps_of(plane) for plane in range(3)] == [30, 36, 36]
     for plane in range(3):
-        taps = [tap for kind in kinds_of(plane) for tap in range(taps_of(plane))[kind]]
+        taps = [tap for kind in runs_of(plane) for tap in range(taps_of(plane))[kind]]
         assert taps == list(range(taps_of(plane)))
 
 
 def test_zeros_cost_a_few_bytes() -> None:
     planes = [PlaneFilter(7, np.zeros((1, taps_of(plane)), np.int8), FIRST) for plane in range(3)]
     scene = SceneFilter((planes[0], planes[1], planes[2]))
-    assert len(pack_scene_filter(scene)) == 1 + 3 * 6
+    assert len(pack_scene_filter(scene)) == 1 + 6 + 2 * 9
     assert parse_scene_filter(pack_scene_filter(scene), "body") == scene
 
 
@@ -102,7 +102,7 @@ def test_small_coefficients_cost_about_their_entropy() -> None:
         (SceneFilter((None, None, None)), "planes 0x0: 1 to 7"),
         (only_luma(replace(PLAIN, coefficients=ZEROS[:, 1:])), r"plane 0: \(1, 29\) coefficients"),
         (only_luma(replace(PLAIN, coefficients=ZEROS[0])), r"plane 0: \(30,\) coefficients"),
-        (SceneFilter((None, PLAIN, None)), r"plane 1: \(1, 30\) .* \[filters, 18\] and 120"),
+        (SceneFilter((None, PLAIN, None)), r"plane 1: \(1, 30\) .* \[filters, 36\] and 120"),
         (only_luma(replace(PLAIN, filters=FIRST[1:])), "119 classes"),
         (only_luma(replace(PLAIN, filters=(*FIRST, 0))), "121 classes"),
         (only_luma(replace(PLAIN, filters=(1, *FIRST[1:]))), "a filter that is not there, of 1"),
@@ -140,6 +140,7 @@ def steps(*filters: int) -> bytes:
         (b"\x01\x07\x41\0\0\0\0", "65 is not below 65"),
         (b"\x01\x07\x00\0\0\0\0", "a plane without filters"),
         (b"\x01\x07\x01\0\0\0", "4 bytes wanted, 3 are left"),
+        (b"\x02\x07\x01\0\0\0\0", "7 bytes wanted, 4 are left"),
         (b"\x01\x07\x01\0\x40\0\0", r"tables \[0, 64, 0, 0\]: 0 to 63 are wanted"),
         (b"\x01\x07\x01\0\0\0\xff", r"tables \[0, 0, 0, 255\]: 0 to 63 are wanted"),
         (b"\x03\x07\x01\0\0\0\0", "cut off"),
