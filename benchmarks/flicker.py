@@ -1,10 +1,13 @@
-"""What networks do to flicker: along the areas that stand still, base against enhanced frames.
+"""What filters and networks do to flicker: along the areas that stand still, base against enhanced
+frames.
 
     python benchmarks/flicker.py [CLIP_OR_FOLDER...] [--codecs av1,vvc] [--tier edge] [--json]
+        [--network enhancer] [--adapt none]
 
-Each scene is coded by each codec at one quantiser and decoded by the runtime, once as `classical`
-and once as `hybrid_semantic`, switched per frame as the encoder does. A row has the RMS change of
-the error from frame to frame along static areas (see `edgecodec.evaluation.flicker`), in grey
+Each scene is coded by each codec at one quantiser and decoded by the runtime, once as the codec
+left it and once as `hybrid_semantic`, switched per frame as the encoder does, with filters and
+codes where `--adapt` has them; with `--network none` with filters alone. A row has the RMS change
+of the error from frame to frame along static areas (see `edgecodec.evaluation.flicker`), in grey
 levels, for luma and chroma, and the change of the enhancement itself: enhanced less base frames.
 """
 
@@ -31,6 +34,7 @@ from edgecodec.evaluation.report import number
 from edgecodec.evaluation.tables import Table
 from edgecodec.runtime.container import Codec
 from edgecodec.runtime.models import packaged_models, read_models
+from edgecodec.runtime.upsample import Upsampling
 from rich.console import Console
 
 EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "media" / "bbb_720p.mp4"
@@ -87,10 +91,12 @@ def measure(clip: Path, trial: StandardTrial, setting: float, frames: int | None
 def trials(
     codecs: Sequence[Codec], network: str, tier: str, adapt: Adaptation
 ) -> Iterator[StandardTrial]:
-    """A way to code scenes with that network for each codec."""
-    model = read_models(packaged_models(tier)).network(network).model_id
+    """A way to code scenes with that network, or none, for each codec."""
+    size, model = Upsampling.NONE, ""
+    if network != "none":
+        size, model = SIZES[network], read_models(packaged_models(tier)).network(network).model_id
     for codec in codecs:
-        yield StandardTrial(codec, *BASES[codec], SIZES[network], model, adapt)
+        yield StandardTrial(codec, *BASES[codec], size, model, adapt)
 
 
 def table(rows: Sequence[Row]) -> Table:
@@ -116,9 +122,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("clips", nargs="*", type=Path, default=[EXAMPLE])
     parser.add_argument("--codecs", default="av1,h265,h264,vvc")
     parser.add_argument("--quantiser", type=float, help="of every codec; default: its usual one")
-    parser.add_argument("--network", choices=sorted(SIZES), default="enhancer")
+    parser.add_argument("--network", choices=("none", *sorted(SIZES)), default="enhancer")
     parser.add_argument("--tier", default="nano")
-    parser.add_argument("--adapt", choices=("none", "code"), default="none")
+    parser.add_argument("--adapt", choices=("none", "filter", "code"), default="none")
     parser.add_argument("--frames", type=int, default=48)
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args(arguments)

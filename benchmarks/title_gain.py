@@ -3,12 +3,13 @@
     python benchmarks/title_gain.py CLIP --cache DIR [--codec av1] [--tier edge]
         [--steps 0,250,1000,3000] [--qualities 5,25,45,65,85] [--frames 0] [--json]
 
-The clip is encoded by one standard codec alone, with the generic network, and with networks fitted
-to it: by codes of its scenes (0 steps), and by weights of its own that were searched with so many
-steps. Scenes in which no network is worth its bits go without one. Every encode is a real file,
-decoded by the runtime, with all its bytes counted. BD-rates are against the codec alone. `seconds`
-is what an encode took with the codec's own streams at hand; what these took is the first row's. A
-stream pays for its weights at every quality anew, as each has its own.
+The clip is encoded by one standard codec alone, with filters of its scenes, with the generic
+network, and with filters and networks fitted to it: by codes of its scenes (0 steps), and by
+weights of its own that were searched with so many steps. Scenes in which no network is worth its
+bits go without one. Every encode is a real file, decoded by the runtime, with all its bytes
+counted. BD-rates are against the codec alone. `seconds` is what an encode took with the codec's own
+streams at hand; what these took is the first row's. A stream pays for its weights at every quality
+anew, as each has its own.
 
 Each point is kept in --cache as soon as it is measured: a run that was cut off goes on there. The
 clip's frames are in memory (1500 of 720p are 2 GB).
@@ -52,6 +53,7 @@ from edgecodec.evaluation.tables import Table
 from rich.console import Console
 
 ALONE = "the codec alone"
+FILTERS = "filters"
 GENERIC = "generic"
 QUALITIES = (5.0, 25.0, 45.0, 65.0, 85.0)
 PLANES = ("psnr", "psnr_y", "chroma")
@@ -120,11 +122,13 @@ def systems(
     threads: int = 0,
     encode_video: EncodeFunction = encode,
 ) -> list[System]:
-    """The codec alone, the generic network, and each of `steps`; the first fills `bases`."""
+    """The codec alone, its filters, the generic network, and each of `steps`; the first fills
+    `bases`."""
     common = f"effort=fast:codecs={codec}:sizes={size}:tier={tier}"
     mended = "auto:strategies=classical+hybrid_semantic"
     names = {
         ALONE: f"auto:strategies=classical:adapt=none:{common}",
+        FILTERS: f"auto:strategies=classical:adapt=filter:{common}",
         GENERIC: f"{mended}:adapt=none:{common}",
     }
     for count in steps:

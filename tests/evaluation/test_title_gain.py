@@ -17,7 +17,7 @@ from edgecodec.encoder.targets import QualityTarget
 from .scripts import load_script
 
 QUALITIES = "20,35,50,65,80"
-NAMES = ["the codec alone", "generic", "codes", "weights, 30 steps"]
+NAMES = ["the codec alone", "filters", "generic", "codes", "weights, 30 steps"]
 
 
 @pytest.fixture(scope="module")
@@ -83,22 +83,26 @@ def test_every_way_is_measured_once(
     assert found["hardware"]
     assert (found["codec"], found["tier"], found["frames"]) == ("h264", "edge", 12)
     assert [row["name"] for row in found["rows"]] == NAMES
-    assert [row["steps"] for row in found["rows"]] == [None, None, None, 30]
-    assert [row["seconds"] for row in found["rows"]] == [3.0, 3.0, 3.0, 24.0]
-    assert [row["weights_bytes"] for row in found["rows"]] == [0, 0, 0, 1000]
+    assert [row["steps"] for row in found["rows"]] == [None, None, None, None, 30]
+    assert [row["seconds"] for row in found["rows"]] == [3.0, 3.0, 3.0, 3.0, 24.0]
+    assert [row["weights_bytes"] for row in found["rows"]] == [0, 0, 0, 0, 1000]
     assert found["rows"][0]["bd_rates"] == {"psnr": None, "psnr_y": None, "chroma": None}
     for row in found["rows"][1:]:  # the fake streams are all the same
         assert row["bd_rates"] == pytest.approx({"psnr": 0, "psnr_y": 0, "chroma": 0}, abs=1e-6)
-    assert [len(points) for points in found["points"].values()] == [5, 5, 5, 5]
+    assert [len(points) for points in found["points"].values()] == [5, 5, 5, 5, 5]
 
     strategies = [each.strategies for each in encoder.asked[::5]]
-    assert strategies == [("classical",), *[("classical", "hybrid_semantic")] * 3]
+    assert strategies == [*[("classical",)] * 2, *[("classical", "hybrid_semantic")] * 3]
     fitted = [(each.adapt, each.title_steps) for each in encoder.asked[5::5]]
-    expected = [(Adaptation.NONE, None), (Adaptation.CODE, None), (Adaptation.TITLE, 30)]
-    assert fitted == expected
+    assert fitted == [
+        (Adaptation.FILTER, None),
+        (Adaptation.NONE, None),
+        (Adaptation.CODE, None),
+        (Adaptation.TITLE, 30),
+    ]
     assert {each.sizes for each in encoder.asked} == {("full",)}
     # The codec alone starts from nothing; the others have its streams, and nothing else.
-    assert encoder.found == [0] * 5 + [5] * 15
+    assert encoder.found == [0] * 5 + [5] * 20
 
     encoder.asked.clear()
     assert script.main([*arguments[:-1]], encoder) == 0
@@ -123,9 +127,9 @@ def test_a_run_that_was_cut_off_goes_on(
 
     with pytest.raises(KeyboardInterrupt):
         script.main(arguments, stopped)
-    assert len(encoder.asked) == 10
-    assert script.main(arguments, encoder) == 0
     assert len(encoder.asked) == 15
+    assert script.main(arguments, encoder) == 0
+    assert len(encoder.asked) == 20
 
 
 def test_a_clip_that_cannot_be_read_is_told(
