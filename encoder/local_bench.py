@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -10,6 +9,7 @@ from threading import Lock
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
+from ..runtime.cores import available_cores
 from ..runtime.frames import PictureFormat
 from .bench import Bench, Failure, Started, Task
 from .interrupts import ignore_interrupts, without_interrupts
@@ -135,10 +135,10 @@ class _InProcess:
 
 def usual_jobs() -> int:
     """How many trials run at a time where nobody says: codecs use a few cores each."""
-    return max(2, (os.cpu_count() or 1) // 4)
+    return max(2, available_cores() // 4)
 
 
 def usual_threads(jobs: int) -> int:
     """Threads for each of so many jobs: somewhat more than there are cores, for none is always
     busy."""
-    return max(1, round(1.5 * (os.cpu_count() or 1) / jobs))
+    return max(1, round(1.5 * available_cores() / jobs))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -16,6 +15,7 @@ from typing import Any, Self
 import imageio_ffmpeg
 import numpy as np
 
+from ..runtime.cores import available_cores
 from ..runtime.errors import EdgecodecError, UnsupportedError
 from ..runtime.frames import PictureFormat, Planes
 from ..runtime.y4m import write_y4m_frame, write_y4m_header
@@ -66,7 +66,7 @@ class VmafMeter:
         """
         self._picture = picture
         self._full_range = full_range
-        self._threads = threads or os.cpu_count() or 1
+        self._threads = threads or available_cores()
         self._folder = tempfile.TemporaryDirectory(prefix="edgecodec-vmaf-", dir=temporary_folder)
         try:
             self._frames = self._write("source.y4m", source)

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import imageio_ffmpeg
 
+from ..runtime.cores import available_cores
+
 _PACKAGES = ("edgecodec", "av", "imageio-ffmpeg", "numpy", "onnxruntime", "onnx", "torch")
 
 
@@ -21,13 +23,6 @@ def hardware() -> str:
     if memory:
         parts.append(f"{memory:.0f} GiB")
     return ", ".join(parts)
-
-
-def available_cores() -> int:
-    """Logical cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def versions() -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -12,6 +11,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from .cores import available_cores
 from .errors import BitstreamError, ModelError
 from .initializers import replace_initializers
 from .models import (
@@ -61,7 +61,7 @@ class NetworkPool:
         soc_model: int | None = None,
     ) -> None:
         self.provider = resolve_provider(provider)
-        self.threads = threads or os.cpu_count() or 1
+        self.threads = threads or available_cores()
         self._settings = SessionSettings(self.provider, self.threads, optimization, soc_model)
         self._models = models
         self._folders: Sequence[ModelFolder] | None = None if models is None else self._search()

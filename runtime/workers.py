@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
+
+from .cores import available_cores
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
@@ -28,7 +29,7 @@ class Workers:
 
     def pool(self, threads: int) -> Executor | None:
         """So many threads, 0 for one a core; None where one is enough."""
-        threads = threads or os.cpu_count() or 1
+        threads = threads or available_cores()
         if threads == 1:
             return None
         # Imported here, or every start of a player would wait for it.

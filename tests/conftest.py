@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,8 +22,13 @@ BT709 = ColorInfo(1, 1, 1)
 
 
 def pytest_configure() -> None:
-    """Shells start what runs in their background with interrupts ignored, and so would be those
-    that tests start and interrupt."""
+    """One core for each process of tests, and interrupts that reach what they start."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker is not None and hasattr(os, "sched_setaffinity"):
+        # Threads of two processes that wait for each other on the same cores would burn them.
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cores[int(worker.removeprefix("gw")) % len(cores)]})
+    # Shells start what runs in their background with interrupts ignored.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

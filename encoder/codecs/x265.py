@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
 from ...runtime.container import Codec
+from ...runtime.cores import available_cores
 from ...runtime.frames import Planes
 from ...runtime.payloads import BaseStream
 from ._base import BaseSettings, CodedSize, check_request, encode_with_pyav, quantizer_of
@@ -34,7 +34,7 @@ class X265:
         interval = settings.keyframe_interval or _LONGEST_INTERVAL
         params += [f"keyint={interval}", f"min-keyint={interval}"]
         # Frames at a time are by default a matter of the number of cores, and change the bytes.
-        threads = settings.threads or os.cpu_count() or 1
+        threads = settings.threads or available_cores()
         params += ["frame-threads=1", f"pools={min(threads, _MOST_THREADS)}"]
         options = {
             "preset": settings.preset or "medium",

@@ -23,6 +23,7 @@ from ...decoder.networks import (
     NetworkSpec,
     PortSpec,
 )
+from ...runtime.cores import available_cores
 from ...runtime.errors import ExportError
 from ..check import to_real
 from ..graph import to_bytes
@@ -159,6 +160,7 @@ def _inputs(model: onnx.ModelProto) -> tuple[str, ...]:
 def _open(model: onnx.ModelProto) -> ort.InferenceSession:
     options = ort.SessionOptions()
     options.log_severity_level = 3
+    options.intra_op_num_threads = available_cores()
     # Either would keep, for each piece, the memory that its largest run took.
     options.enable_cpu_mem_arena = False
     options.enable_mem_pattern = False

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from functools import partial
 
+from ..cores import available_cores
 from ..filter_taps import Around
 from ..filtering import filtered
 from ..frames import PictureFormat, Planes
@@ -33,7 +33,7 @@ def filtered_frames(
     neighbours. `threads` frames are made at a time, 0 for one a core, by `workers`; samples do not
     depend on it. BitstreamError if there are more than `count`.
     """
-    at_once = min(threads or os.cpu_count() or 1, FRAMES_AT_ONCE)
+    at_once = min(threads or available_cores(), FRAMES_AT_ONCE)
 
     def made(deep: Planes, around: Around) -> Planes:
         return at_depth(filtered(deep, scene, around), picture)

@@ -7,7 +7,6 @@ sum is rounded only once, to the video's depth.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from ..av_planes import frozen
 from ..base import deep_base, round_to_8_bit
 from ..container import Codec
+from ..cores import available_cores
 from ..errors import BitstreamError
 from ..filtering import filtered
 from ..frames import PictureFormat, Planes
@@ -130,7 +130,7 @@ def enhance(
             there are flags.
     """
     adaptation = _adaptation(network, code)
-    at_once = min(threads or os.cpu_count() or 1, FRAMES_AT_ONCE)
+    at_once = min(threads or available_cores(), FRAMES_AT_ONCE)
 
     full = partial(full_size, stream=stream, upsampling=upsampling, picture=picture)
 

@@ -8,12 +8,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
 import pytest
 from edgecodec.decoder import spec
 from edgecodec.decoder.networks import PER_SCENE
 from edgecodec.export import LossSample, Manifest, base_samples, measure_loss
 from edgecodec.export.loss import MAX_PSNR_DB, packed_psnr
+from edgecodec.export.sessions import open_session
 from edgecodec.runtime.errors import BitstreamError, ExportError, UnsupportedError
 
 Texture = Callable[[Path, int, tuple[int, int]], Path]
@@ -69,7 +69,7 @@ def test_the_residual_is_added_in_quarters_and_the_sum_rounded_once(
     folder, _ = exported
     sample = still(8, base)
     loss = measure_loss(folder / "enhancer.fp32.onnx", folder / "enhancer.onnx", [sample])
-    session = ort.InferenceSession(folder / "enhancer.onnx")
+    session = open_session(folder / "enhancer.onnx", "enhancer")
     code = {"gain": np.full((1, 64, 1, 1), 64, np.uint8)}
     code["bias"] = np.full((1, 64, 1, 1), 128, np.uint8)
     (residual,) = session.run(None, {**sample.inputs, **code})

@@ -30,6 +30,7 @@ from edgecodec.export import (
 )
 from edgecodec.export.graph_id import graph_id
 from edgecodec.export.placement import measure_placement, require_integer_kernels
+from edgecodec.export.sessions import open_session
 from edgecodec.export.sizes import port_shape
 from edgecodec.runtime.errors import ExportError, GateError, ModelError, UnsupportedError
 from edgecodec.runtime.models import read_models
@@ -91,8 +92,8 @@ def test_int8_follows_float_at_a_size_of_its_own(
         for port in network.inputs
     }
     names = [port.name for port in network.outputs]
-    int8 = ort.InferenceSession(folder / f"{name}.onnx").run(names, inputs)
-    fp32 = ort.InferenceSession(folder / f"{name}.fp32.onnx").run(names, real)
+    int8 = open_session(folder / f"{name}.onnx", name).run(names, inputs)
+    fp32 = open_session(folder / f"{name}.fp32.onnx", name).run(names, real)
     for port, actual, expected in zip(network.outputs, int8, fp32, strict=True):
         assert actual.dtype == np.uint8
         levels = np.clip(np.rint(expected / port.scale) + port.zero_point, 0, 255)
@@ -124,7 +125,7 @@ def test_the_manifest_says_what_the_folder_holds(
         assert entry.placement.percent == 100
         assert entry.placement.nodes["CPUExecutionProvider"] > CONVOLUTIONS[entry.name]
 
-        session = ort.InferenceSession(folder / entry.file)
+        session = open_session(folder / entry.file, entry.file)
         assert session.get_modelmeta().custom_metadata_map == {
             "edgecodec.network": entry.name,
             "edgecodec.tier": "nano",
@@ -232,7 +233,7 @@ def test_a_fixed_size_is_padded_to_whole_blocks(
     (entry,) = manifest.networks
     assert manifest.size == Size(70, 50)
     assert [port.shape for port in entry.outputs] == [(1, 24, 13, 18)]
-    session = ort.InferenceSession(options.directory / entry.file)
+    session = open_session(options.directory / entry.file, entry.file)
     assert [tuple(i.shape) for i in session.get_inputs()] == [p.shape for p in entry.inputs]
 
 
@@ -275,7 +276,7 @@ def test_a_loss_above_the_gate_is_published_only_on_demand(
         # The source is what float gives, so any rounding of INT8 is a loss.
         real = {n: a.astype(np.float32) / np.float32(255) for n, a in inputs.items()}
         code = np.ones((1, 64, 1, 1), np.float32)
-        session = ort.InferenceSession(exported[0] / "enhancer.fp32.onnx")
+        session = open_session(exported[0] / "enhancer.fp32.onnx", "enhancer")
         (fp32,) = session.run(["residual_out"], real | {"gain": code, "bias": 0 * code})
         residual = np.clip(np.rint(fp32 * (4 * 255)), -128, 127)
         source = (np.clip(base + residual, 0, 1023).astype(np.uint16) + 2) >> 2
@@ -324,7 +325,7 @@ def test_without_int8_the_graphs_are_float_and_lose_nothing(weights: Path, tmp_p
     (entry,) = manifest.networks
     assert manifest.precision == "fp32"
     assert entry.drop_db == 0
-    session = ort.InferenceSession(tmp_path / "models" / entry.file)
+    session = open_session(tmp_path / "models" / entry.file, entry.file)
     assert {i.type for i in session.get_inputs()} == {"tensor(float)"}
 
 

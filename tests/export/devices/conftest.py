@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 import pytest
 from edgecodec import runtime
 from edgecodec.decoder.networks import BIAS_IDENTITY, GAIN_IDENTITY, spec
 from edgecodec.export import Size
 from edgecodec.export.devices import fix_size
+from edgecodec.export.sessions import open_session
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
@@ -31,7 +31,7 @@ class Sample:
 
 def sample(path: Path) -> Sample:
     """Noise through the graph of uint8 ports in `path`; a scene's code that changes nothing."""
-    session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    session = open_session(path, path.name)
     random = np.random.default_rng(0)
     inputs = {
         port.name: random.integers(0, 256, port.shape, dtype=np.uint8)

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 import pytest
 from edgecodec import runtime
 from edgecodec.decoder import network_names
 from edgecodec.decoder.networks import spec
 from edgecodec.export import Size
 from edgecodec.export.devices import fix_size
+from edgecodec.export.sessions import open_session
 from edgecodec.runtime.errors import ExportError
 
 PACKAGED = Path(runtime.__file__).parent / "networks" / "nano"
@@ -23,10 +23,7 @@ def test_a_fixed_graph_gives_what_the_dynamic_one_gives(network: str) -> None:
     dynamic = onnx.load(PACKAGED / f"{network}.onnx")
     # Neither side is a whole number of blocks: ports have the shapes of the padded picture.
     fixed = fix_size(dynamic, spec(network, "nano"), Size(70, 50))
-    sessions = [
-        ort.InferenceSession(m.SerializeToString(), providers=["CPUExecutionProvider"])
-        for m in (dynamic, fixed)
-    ]
+    sessions = [open_session(m.SerializeToString(), "graph") for m in (dynamic, fixed)]
     random = np.random.default_rng(1)
     inputs = {
         port.name: random.integers(0, 256, port.shape, dtype=np.uint8)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 import pytest
 import torch
 from edgecodec.decoder import TIERS, PortSpec, build, load, spec
@@ -17,6 +16,7 @@ from edgecodec.export.graph import to_bytes, to_onnx
 from edgecodec.export.quantization import Recipe, preset, quantize, uint8_boundary
 from edgecodec.export.quantization.quantizer import QuantizedConv, quantize_conv
 from edgecodec.export.quantization.recipe import Affine
+from edgecodec.export.sessions import open_session
 from edgecodec.export.sizes import port_shape
 from edgecodec.export.template import template_tensors
 from edgecodec.runtime.errors import ExportError
@@ -42,7 +42,7 @@ def to_uint8(graph: onnx.ModelProto, network: NetworkSpec) -> onnx.ModelProto:
 
 
 def run(model: onnx.ModelProto, inputs: dict[str, NDArray[np.uint8]]) -> NDArray[np.uint8]:
-    session = ort.InferenceSession(to_bytes(model), providers=["CPUExecutionProvider"])
+    session = open_session(to_bytes(model), "graph")
     output: NDArray[np.uint8] = session.run(["residual_out"], inputs)[0]
     return output
 
