@@ -6,7 +6,7 @@ import os
 
 import pytest
 from edgecodec.runtime.cores import available_cores
-from edgecodec.runtime.sessions import Sessions
+from edgecodec.runtime.sessions import NetworkPool
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def one_core():
 
 def test_cores_that_are_not_for_this_process_are_not_counted(one_core) -> None:
     assert available_cores() == 1
-    assert Sessions("cpu").threads == 1
+    assert NetworkPool("cpu").threads == 1
 
 
 def test_without_affinity_all_cores_count(monkeypatch: pytest.MonkeyPatch) -> None:
