@@ -7,14 +7,23 @@ least squares needs, whichever classes then share a filter.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..runtime.filter_taps import CELL, TURNS, Around, look, side_of, tap_values, turned
+from ..runtime.filter_taps import (
+    CELL,
+    TURNS,
+    Around,
+    look,
+    look_at_residual,
+    side_of,
+    tap_values,
+    turned,
+)
 from ..runtime.filtering import classify
 from ..runtime.frames import Plane, Planes
 from ..runtime.sample_depth import RESIDUAL_ZERO
@@ -61,6 +70,7 @@ def gather(
     base: Iterator[Planes],
     scores: Sequence[PlanePsnr],
     lacking: Callable[[int, Planes], Deep],
+    residuals: Mapping[int, Planes] | None = None,
 ) -> tuple[PlaneStatistics, ...]:
     """The statistics of Y, U and V.
 
@@ -70,6 +80,7 @@ def gather(
         scores: what the base's frames score.
         lacking: what frame number i of the base, given with it, lacks, in quarters of a grey
             level of 8 bits.
+        residuals: what a network adds to those of the `chosen_frames`; None for nothing.
     """
     wanted = frozenset(chosen_frames(len(sources)))
     height, width = sources[0][0].shape
@@ -82,6 +93,9 @@ def gather(
         cells = classify(around)
         groups = (cells.classes * TURNS + cells.turns)[: whole[0], : whole[1]]
         missing = lacking(index, planes)
+        if residuals is not None:
+            added = look_at_residual(residuals[index], around.cur.cells)
+            around = replace(around, added=added)
         weights = _weights(scores[index])
         for start in range(0, whole[0], _STRIP_CELLS):
             strip = slice(start, min(start + _STRIP_CELLS, whole[0]))
@@ -145,12 +159,11 @@ def _between(
     index = -1
     for index, planes in enumerate(base):
         if last is not None and index - 1 in wanted:
-            looks = [look(each) for each in (before or last, last, planes)]
-            yield index - 1, last, Around(*looks)
+            yield index - 1, last, Around(look(before or last), look(last), look(planes))
         before, last = last, planes
     if last is not None and index in wanted:
-        looks = [look(each) for each in (before or last, last)]
-        yield index, last, Around(looks[0], looks[1], looks[1])
+        own = look(last)
+        yield index, last, Around(look(before or last), own, own)
 
 
 def _weights(score: PlanePsnr) -> list[float]:
@@ -186,7 +199,7 @@ class _Sums:
         side = side_of(number)
         gap = chosen.samples(missing[side * strip.start : side * strip.stop], side)
         gap = gap.astype(np.float32)
-        values = np.empty((taps_of(number), len(gap)), np.float32)
+        values = np.zeros((taps_of(number), len(gap)), np.float32)
         for tap, taken in tap_values(number, around, strip, (True,) * len(values)):
             values[tap] = chosen.samples(taken, side)
         back = [np.argsort(each) for each in turned(number)]

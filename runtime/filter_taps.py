@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from .frames import Plane, Planes
 from .guided_chroma import SIDE, Lines, guided, lines
+from .sample_depth import RESIDUAL_ZERO
 from .scene_filter import FINE, Offset, kinds_of, pairs_of, taps_of
 
 Samples = NDArray[np.float32]
@@ -61,6 +62,8 @@ class Around:
     prev: Looked
     cur: Looked
     next: Looked
+    added: tuple[Samples, Samples, Samples] | None = None
+    """What a network adds to the frame, as `look_at_residual` gives it; None for nothing."""
 
 
 def look(planes: Planes) -> Looked:
@@ -71,6 +74,14 @@ def look(planes: Planes) -> Looked:
     lower = np.minimum(np.arange(1, height + 1, 2), height - 1)
     under = planes[0][::2, ::2] + planes[0][lower, ::2]
     return Looked((y, u, v), _padded(under, cells, side_of(1)), cells)
+
+
+def look_at_residual(residual: Planes, cells: tuple[int, int]) -> tuple[Samples, Samples, Samples]:
+    """What a network adds to Y, U and V, uint8 where `RESIDUAL_ZERO` is nothing, made ready."""
+    y, u, v = (_padded(plane, cells, side_of(number)) for number, plane in enumerate(residual))
+    for plane in (y, u, v):
+        plane -= RESIDUAL_ZERO
+    return y, u, v
 
 
 def _padded(plane: Plane, cells: tuple[int, int], side: int) -> Samples:
@@ -111,7 +122,8 @@ def _turned(offset: Offset, turn: int) -> Offset:
 def tap_values(
     number: int, around: Around, strip: slice, wanted: Sequence[bool]
 ) -> Iterator[tuple[int, Samples]]:
-    """Values [rows, columns] of the `wanted` taps of plane `number` in a strip of rows of cells."""
+    """Values [rows, columns] of the `wanted` taps of plane `number` in a strip of rows of cells;
+    those that are zeros where no network adds anything are then left out."""
     side, kinds = side_of(number), kinds_of(number)
     area = _Area(
         MARGIN + side * strip.start,
@@ -129,6 +141,8 @@ def tap_values(
         for place, tap in enumerate(range(kinds.guided.start, kinds.guided.stop)):
             if wanted[tap]:
                 yield tap, guided(chroma, under, around.cur.lines[number - 1][place], strip)
+    if around.added is not None:
+        yield from _mended(around.added[number], area, wanted, kinds.mended.start)
 
 
 @dataclass(frozen=True)
@@ -230,11 +244,29 @@ def _beside(
     tap = first + len(FINE)
     if wanted[tap]:
         other = around.cur.planes[3 - number]
-        nearest = [area.of(other, *each) for each in ((-1, 0), (1, 0), (0, -1), (0, 1))]
-        yield tap, nearest[0] + nearest[1] + nearest[2] + nearest[3] - 4 * area.of(other)
+        yield tap, _nearest(other, area) - 4 * area.of(other)
     for place, limit in enumerate(STEADY, tap + 1):
         if wanted[place]:
             steps = (area.of(each.under) - under for each in (around.prev, around.next))
             # Sums of two samples differ twice as much.
             before, after = (np.clip(step, -2 * limit, 2 * limit) for step in steps)
             yield place, before + after
+
+
+def _mended(
+    added: Samples, area: _Area, wanted: Sequence[bool], first: int
+) -> Iterator[tuple[int, Samples]]:
+    """Taps from `first` on: what a network adds to a sample, and to the 4 nearest."""
+    if wanted[first]:
+        yield first, area.of(added)
+    if wanted[first + 1]:
+        yield first + 1, _nearest(added, area)
+
+
+def _nearest(plane: Samples, area: _Area) -> Samples:
+    """The sum of the 4 nearest samples."""
+    above, below = area.of(plane, -1), area.of(plane, 1)
+    total: Samples = above + below
+    total += area.of(plane, 0, -1)
+    total += area.of(plane, 0, 1)
+    return total

@@ -4,9 +4,9 @@ Each plane has up to 64 filters and says which of them each of 120 classes of ce
 4x4 samples of luma and the 2x2 of chroma that lie there; what they look like in the decoded base
 decides their class and how a filter is turned (`filtering`). A filter has a coefficient for each of
 its plane's taps: pairs of opposite neighbours, the same pairs clipped, what differs in the frames
-before and after, and in chroma what luma and the other chroma plane show there. The form is that of
-VVC's adaptive loop filters (H.266, 8.8.5), whose classes it refines by motion and whose two kinds
-of pairs, clipped and not, each have coefficients.
+before and after, in chroma what luma and the other chroma plane show there, and what a network adds
+to the frame. The form is that of VVC's adaptive loop filters (H.266, 8.8.5), whose classes it
+refines by motion and whose two kinds of pairs, clipped and not, each have coefficients.
 
     filter = planes | for each: shift, filters, tables | words of the range coder
 """
@@ -36,6 +36,8 @@ TIMES = 6
 FINE: tuple[Offset, ...] = ((-1, 0), (0, -1), (0, 0), (0, 1), (1, -1), (1, 1), (2, 0))
 """Samples of luma that filters of chroma see one by one, (rows down, columns right) of the upper
 one of the two where a sample of chroma lies."""
+MENDED = 2
+"""Taps that look at what a network adds to the plane: at the sample, and at the 4 nearest."""
 MAX_FILTERS = 64
 MAX_SHIFT = 12
 _PLANES = 3
@@ -64,7 +66,7 @@ def pairs_of(plane: int) -> tuple[Offset, ...]:
 
 
 class Kinds(NamedTuple):
-    """Which taps of a plane are of which kind. Luma has none of the last three."""
+    """Which taps of a plane are of which kind. Luma has none of `under`, `beside` and `guided`."""
 
     pairs: slice
     clipped: slice
@@ -75,6 +77,8 @@ class Kinds(NamedTuple):
     """Luma sample by sample and in time, and the other chroma plane."""
     guided: slice
     """Chroma as luma around it tells."""
+    mended: slice
+    """What a network adds."""
 
 
 def kinds_of(plane: int) -> Kinds:
@@ -85,6 +89,7 @@ def kinds_of(plane: int) -> Kinds:
         pairs,
         TIMES,
         *((0, 0, 0) if plane == 0 else (pairs, len(FINE) + _OTHERS, len(REACHES))),
+        MENDED,
     ]
     ends = np.cumsum(sizes).tolist()
     return Kinds(*(slice(end - size, end) for end, size in zip(ends, sizes, strict=True)))
@@ -92,7 +97,7 @@ def kinds_of(plane: int) -> Kinds:
 
 def taps_of(plane: int) -> int:
     """How many coefficients a filter of a plane has."""
-    taps: int = kinds_of(plane).guided.stop
+    taps: int = kinds_of(plane).mended.stop
     return taps
 
 

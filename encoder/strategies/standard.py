@@ -258,7 +258,8 @@ class _Layer:
                 for planes in zip(source, base, added or (None,) * 3, strict=True)
             ]
 
-        return gather(self.scene.frames, map(self._full_size, self.deep()), plain, lacking)
+        base = map(self._full_size, self.deep())
+        return gather(self.scene.frames, base, plain, lacking, residuals)
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ sum is rounded only once, to the video's depth.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache, partial
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,13 +19,14 @@ from ..base import deep_base, round_to_8_bit
 from ..container import Codec
 from ..cores import available_cores
 from ..errors import BitstreamError
+from ..filter_taps import Around, look_at_residual
 from ..filtering import filtered
 from ..frames import PictureFormat, Planes
 from ..network import FRAMES_AT_ONCE, Network
 from ..packing import Packed, pack, unpack
 from ..payloads import ALL_PLANES, BaseStream, ClassicalBody, HybridBody
 from ..prefetch import prefetched
-from ..sample_depth import with_residual
+from ..sample_depth import RESIDUAL_ZERO, with_residual
 from ..scene_code import SceneCode, identity_code
 from ..scene_filter import SceneFilter
 from ..upsample import Upsampling
@@ -34,6 +35,9 @@ from ._context import SceneContext
 from ._full_size import at_depth, at_own_depth, full_size, unmended
 from ._windows import Window, windows
 from .classical import BASE_FRAMES_AHEAD, decode_classical
+
+Residual = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]
+"""What a network adds to Y, U and V, in quarters of a grey level of 8 bits; 128 for nothing."""
 
 _NETWORKS = {Upsampling.NONE: "enhancer", Upsampling.EIGHT_TAP: "generator_up"}
 _BLOCKS = {Upsampling.NONE: 4, Upsampling.EIGHT_TAP: 2}
@@ -116,7 +120,8 @@ def enhance(
         upsampling: how frames get their full size.
         code: what the network is adapted by, None for the identity.
         planes: those of Y, U and V that are mended; the others are as without the network.
-        filter: what residuals are added to, and what other frames are, is the base so filtered.
+        filter: what residuals are added to, and what other frames are, is the base so filtered;
+            the filter sees them too.
         threads: how many frames are made at a time, 0 for one a core, but at most
             `network.FRAMES_AT_ONCE`. Samples do not depend on it.
         first: frames before this one are only neighbours: they are not given.
@@ -138,24 +143,26 @@ def enhance(
         return packed_frame(planes, stream, upsampling, channels_last=network.channels_last)
 
     def made_of(window: Window) -> _Made:
-        """The frame without a residual, and what a residual is added to."""
-        frame = window.cur.planes
-        own: Callable[[], Planes]
-        if filter is None:
-            own = partial(at_own_depth, frame, stream, upsampling, picture)
-            return _Made(partial(unmended, frame, stream, upsampling, picture), own)
-        # Asked for twice where only some planes are mended.
-        own = cache(partial(filtered, window.cur.deep(full), filter, window.around(full)))
-        return _Made(lambda: at_depth(own(), picture), own)
+        """The frame without what the network adds, and with it."""
+        if filter is not None:
+            through = _Filtering(filter, window.cur.deep(full), window.around(full), picture)
+            return _Made(through.plain, lambda residual: through.mended(_only(residual, planes)))
+        plain = partial(unmended, window.cur.planes, stream, upsampling, picture)
+        own = partial(at_own_depth, window.cur.planes, stream, upsampling, picture)
+
+        def together(residual: Residual) -> Planes:
+            with_it = _added(own(), residual, picture)
+            if planes == ALL_PLANES:
+                return with_it
+            pairs = zip(with_it, plain(), planes, strict=True)
+            y, u, v = (after if wanted else before for after, before, wanted in pairs)
+            return y, u, v
+
+        return _Made(plain, together)
 
     def mended(made: _Made, shown: Mapping[str, Packed], condition: Packed) -> Planes:
         (residual,) = network.run({**shown, "condition": condition, **adaptation})
-        together = add_residual(made.own(), residual, picture)
-        if planes == ALL_PLANES:
-            return together
-        pairs = zip(together, made.plain(), planes, strict=True)
-        y, u, v = (with_it if wanted else without for with_it, without, wanted in pairs)
-        return y, u, v
+        return made.mended(unpack(residual, picture))
 
     def jobs() -> Iterator[Callable[[], Planes]]:
         condition: Packed | None = None
@@ -205,10 +212,37 @@ def _shown(window: Window, seen: Callable[[Planes], Packed]) -> dict[str, Packed
 
 @dataclass(frozen=True)
 class _Made:
-    """What makes a frame: `plain` as it is without a residual, `own` what one is added to."""
+    """What makes a frame: `plain` as it is without a residual, `mended` with one."""
 
     plain: Callable[[], Planes]
-    own: Callable[[], Planes]
+    mended: Callable[[Residual], Planes]
+
+
+@dataclass(frozen=True, eq=False)
+class _Filtering:
+    """A frame of ten bits on its way through a filter, which also sees what the network adds."""
+
+    filter: SceneFilter
+    deep: Planes
+    around: Around
+    picture: PictureFormat
+
+    def plain(self) -> Planes:
+        return at_depth(filtered(self.deep, self.filter, self.around), self.picture)
+
+    def mended(self, residual: Residual) -> Planes:
+        added = look_at_residual(residual, self.around.cur.cells)
+        around = replace(self.around, added=added)
+        return _added(filtered(self.deep, self.filter, around), residual, self.picture)
+
+
+def _only(residual: Residual, wanted: tuple[bool, bool, bool]) -> Residual:
+    """The same with nothing for the other planes."""
+    y, u, v = (
+        plane if keep else np.full_like(plane, RESIDUAL_ZERO)
+        for plane, keep in zip(residual, wanted, strict=True)
+    )
+    return y, u, v
 
 
 def packed_frame(
@@ -239,9 +273,13 @@ def add_residual(base: Planes, residual: NDArray[np.uint8], picture: PictureForm
     quarters of a grey level of 8 bits. Sums are clipped to 0 to 1023; for a video of 8 bits they
     become min(255, (sum + 2) >> 2).
     """
+    return _added(base, unpack(residual, picture), picture)
+
+
+def _added(base: Planes, residual: Residual, picture: PictureFormat) -> Planes:
     y, u, v = (
         with_residual(plane, change, picture.bit_depth)
-        for plane, change in zip(base, unpack(residual, picture), strict=True)
+        for plane, change in zip(base, residual, strict=True)
     )
     return frozen((y, u, v))
 

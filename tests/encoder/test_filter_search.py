@@ -27,6 +27,7 @@ from edgecodec.runtime.scene_filter import (
     CLASSES,
     PlaneFilter,
     SceneFilter,
+    kinds_of,
     pack_scene_filter,
     taps_of,
 )
@@ -225,6 +226,29 @@ def test_a_filter_that_made_the_target_is_found_again() -> None:
         # What rounding makes of it is not to be found.
         assert off < 0.1 * was_off + sum(frame[plane].size for frame in made) / 12
         assert off < 0.5 * was_off
+
+
+def test_of_a_network_that_adds_too_much_a_filter_takes_some_back() -> None:
+    """Half of what it adds."""
+    known = coded()
+    random = np.random.default_rng(1)
+    residuals: dict[int, Planes] = {}
+    for index, planes in enumerate(known.deep):
+        y, u, v = (random.integers(88, 169, plane.shape).astype(np.uint8) for plane in planes)
+        residuals[index] = y, u, v
+
+    def lacking(index: int, _: Planes) -> list[np.ndarray]:
+        return [-(plane.astype(np.int16) - 128) // 2 for plane in residuals[index]]
+
+    scores = [ALIKE] * len(known.deep)
+    statistics = gather(known.sources, iter(known.deep), scores, lacking, residuals)
+    found = search_filter(statistics, MANY_BITS)
+    assert found is not None
+    for number, plane in enumerate(found.planes):
+        assert plane is not None
+        used = plane.coefficients[sorted(set(plane.filters))] / 2.0**plane.shift
+        at = kinds_of(number).mended.start
+        np.testing.assert_allclose(used[:, at], -0.5, atol=0.02)
 
 
 @pytest.mark.parametrize("size", [(192, 128, 1), (16, 16, 2), (16, 16, 1), (2, 2, 2)])

@@ -113,7 +113,8 @@ def test_a_fleet_on_aws_goes_on_after_all_of_it_was_out_of_reach(
             name,
         )
         with fleet(deployment, tmp_path, PATIENT) as made, made.dispatcher() as dispatcher:
-            jobs = [probe({"wait_s": 2.0, "put_bytes": 100}), probe({"put_bytes": 100})]
+            # Long enough to be at it still when the way is cut, however busy the machine is.
+            jobs = [probe({"wait_s": 8.0, "put_bytes": 100}), probe({"put_bytes": 100})]
             for job in jobs:
                 dispatcher.submit(job)
             made.start()

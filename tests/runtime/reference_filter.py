@@ -148,8 +148,11 @@ def line_of(chroma: Rows, luma: Rows, row: int, column: int, reach: int) -> tupl
     return slope, (64 * own - slope * guide + count // 2) // count
 
 
-def tap_values(planes: Sequence[Frames], plane: int, row: int, column: int, turn: int) -> list[int]:
-    """What the coefficients of a plane's filter are for, at a sample."""
+def tap_values(
+    planes: Sequence[Frames], added: Sequence[Rows], plane: int, row: int, column: int, turn: int
+) -> list[int]:
+    """What the coefficients of a plane's filter are for, at a sample; `added` is what a network
+    adds, 128 for nothing."""
     frames, luma = planes[plane], planes[0]
     pairs = pair_steps(frames.cur, plane, row, column, turn)
     plain = [sum(steps) for steps in pairs]
@@ -164,8 +167,11 @@ def tap_values(planes: Sequence[Frames], plane: int, row: int, column: int, turn
         for places in (((0, 0),), CROSS, CORNERS):
             changes = (change(row + down, column + right, limit) for down, right in places)
             in_time.append(sum(changes))
+    residual = added[plane]
+    around = sum(at(residual, row + down, column + right) - 128 for down, right in CROSS)
+    mended = [residual[row][column] - 128, around]
     if plane == 0:
-        return [*plain, *clipped, *in_time]
+        return [*plain, *clipped, *in_time, *mended]
 
     below = Frames(*map(under, luma))
     own = at(below.cur, row, column)
@@ -182,11 +188,15 @@ def tap_values(planes: Sequence[Frames], plane: int, row: int, column: int, turn
         slope, start = line_of(frames.cur, below.cur, row // 2, column // 2, reach)
         said = (slope * own + start + 16) // 32
         guided.append(clip(said - 2 * at(frames.cur, row, column), 2046))
-    return [*plain, *clipped, *in_time, *in_luma, *fine, bend, *luma_in_time, *guided]
+    return [*plain, *clipped, *in_time, *in_luma, *fine, bend, *luma_in_time, *guided, *mended]
 
 
 def filtered_plane(
-    planes: Sequence[Frames], plane: int, own: PlaneFilter, of: Sequence[list[Cell]]
+    planes: Sequence[Frames],
+    added: Sequence[Rows],
+    plane: int,
+    own: PlaneFilter,
+    of: Sequence[list[Cell]],
 ) -> Rows:
     """A plane filtered."""
     side = 4 if plane == 0 else 2
@@ -197,7 +207,7 @@ def filtered_plane(
         for column, sample in enumerate(samples):
             cell = of[row // side][column // side]
             weights = coefficients[own.filters[cell.number]]
-            values = tap_values(planes, plane, row, column, cell.turn)
+            values = tap_values(planes, added, plane, row, column, cell.turn)
             total = sum(w * value for w, value in zip(weights, values, strict=True))
             samples[column] = max(0, min(1023, sample + ((total + half) >> own.shift)))
     return made
@@ -209,11 +219,15 @@ def frames_of(around: Sequence[Planes], plane: int) -> Frames:
     return Frames(prev, cur, after)
 
 
-def slowly_filtered(around: Sequence[Planes], scene: SceneFilter) -> list[Rows]:
-    """Y, U and V of the frame in the middle of three."""
+def slowly_filtered(
+    around: Sequence[Planes], scene: SceneFilter, added: Planes | None = None
+) -> list[Rows]:
+    """Y, U and V of the frame in the middle of three, to which a network adds something or not."""
     planes = [frames_of(around, number) for number in range(3)]
+    nothing = [[[128] * len(plane.cur[0])] * len(plane.cur) for plane in planes]
+    residual = nothing if added is None else [plane.tolist() for plane in added]
     of = cells(planes[0])
     return [
-        planes[number].cur if own is None else filtered_plane(planes, number, own, of)
+        planes[number].cur if own is None else filtered_plane(planes, residual, number, own, of)
         for number, own in enumerate(scene.planes)
     ]

@@ -12,9 +12,10 @@ from edgecodec.runtime.base import decode_base
 from edgecodec.runtime.chunks import Chunk, Codec, StrategyId
 from edgecodec.runtime.errors import BitstreamError, UnsupportedError
 from edgecodec.runtime.fields import parse_fields
-from edgecodec.runtime.filter_taps import Around, look
+from edgecodec.runtime.filter_taps import Around, look, look_at_residual
 from edgecodec.runtime.filtering import filtered
 from edgecodec.runtime.frames import PictureFormat, Planes
+from edgecodec.runtime.packing import unpack
 from edgecodec.runtime.payloads import ClassicalBody, HybridBody, pack_body
 from edgecodec.runtime.scene_filter import SceneFilter
 from edgecodec.runtime.scenes import (
@@ -104,8 +105,15 @@ def filtered_frames(body: Body, picture: PictureFormat) -> list[Planes]:
     """Of ten bits."""
     assert body.filter is not None
     deep = in_ten_bits(body, picture)
-    looks = [Around(*map(look, around(deep, at))) for at in range(len(deep))]
-    return [filtered(*each) for each in zip(deep, [body.filter] * len(deep), looks, strict=True)]
+    return [filtered_frame(body, deep, at) for at in range(len(deep))]
+
+
+def filtered_frame(body: Body, deep: list[Planes], at: int, added: Planes | None = None) -> Planes:
+    """The filter also sees what a network adds."""
+    assert body.filter is not None
+    prev, cur, after = map(look, around(deep, at))
+    residual = None if added is None else look_at_residual(added, cur.cells)
+    return filtered(deep[at], body.filter, Around(prev, cur, after, residual))
 
 
 def rounded(planes: Planes, bits: int) -> Planes:
@@ -125,20 +133,22 @@ def assert_same(made: list[Planes], wanted: list[Planes]) -> None:
 
 
 def mended(body: HybridBody, picture: PictureFormat, pool: NetworkPool) -> list[Planes]:
-    """Every frame with what the network adds to it, as the filter has it."""
+    """Every frame as the filter has it that sees what the network adds, and with that."""
     coded, made = coded_frames(body, picture), []
     network = pool.network(body.enhancer)
     packed = [packed_frame(planes, body.base, body.upsampling) for planes in coded]
     codes = {name: np.full((1, 64, 1, 1), value, np.uint8) for name, value in IDENTITY.items()}
     condition = condition_planes(body.base, *packed[0].shape[2:])
-    for at, planes in enumerate(filtered_frames(body, picture)):
+    deep = in_ten_bits(body, picture)
+    for at in range(len(deep)):
         frames = {
             "prev": packed[max(at - 1, 0)],
             "cur": packed[at],
             "next": packed[min(at + 1, len(packed) - 1)],
         }
         (residual,) = network.run({**frames, "condition": condition, **codes})
-        made.append(add_residual(planes, residual, picture))
+        filtered_too = filtered_frame(body, deep, at, unpack(residual, picture))
+        made.append(add_residual(filtered_too, residual, picture))
     return made
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from edgecodec.runtime.filter_taps import TURNS, Around, look, turned
+from edgecodec.runtime.filter_taps import TURNS, Around, look, look_at_residual, turned
 from edgecodec.runtime.filtering import classify, filtered
 from edgecodec.runtime.frames import Planes
 from edgecodec.runtime.scene_filter import (
@@ -33,8 +33,24 @@ def three_frames(seed: int, height: int, width: int) -> tuple[Planes, Planes, Pl
     return changed(random, cur), cur, changed(random, cur)
 
 
-def around_of(frames: Sequence[Planes]) -> Around:
-    return Around(*map(look, frames))
+def around_of(frames: Sequence[Planes], added: Planes | None = None) -> Around:
+    prev, cur, after = map(look, frames)
+    residual = None if added is None else look_at_residual(added, cur.cells)
+    return Around(prev, cur, after, residual)
+
+
+def residual_for(planes: Planes, seed: int) -> Planes:
+    """What a network might add to a picture: any bytes in parts, in others hardly anything."""
+    random = np.random.default_rng(seed)
+    y, u, v = (
+        np.where(
+            random.random(plane.shape) < random.choice([0.1, 0.9]),
+            random.integers(0, 256, plane.shape),
+            random.integers(126, 131, plane.shape),
+        ).astype(np.uint8)
+        for plane in planes
+    )
+    return y, u, v
 
 
 def assert_equal(made: Sequence[object], wanted: Sequence[object]) -> None:
@@ -48,8 +64,9 @@ def test_samples_are_those_of_plain_integers(
     height: int, width: int, scene: SceneFilter, seed: int
 ) -> None:
     frames = three_frames(seed, height, width)
-    made = filtered(frames[1], scene, around_of(frames))
-    assert_equal(made, slowly_filtered(frames, scene))
+    added = None if seed % 3 == 0 else residual_for(frames[1], seed)
+    made = filtered(frames[1], scene, around_of(frames, added))
+    assert_equal(made, slowly_filtered(frames, scene, added))
     for plane, samples in zip(made, frames[1], strict=True):
         assert plane.dtype == np.uint16
         assert plane.shape == samples.shape
@@ -62,14 +79,15 @@ def test_samples_are_those_of_plain_integers(
 def test_a_filter_of_one_tap_is_turned_like_any_other(plane: int, tap: int) -> None:
     """In turned cells, a tap that has no coefficient of its own has that of another."""
     frames = three_frames(0, 21, 30)
+    added = residual_for(frames[1], 0)
     assert len(set(classify(around_of(frames)).turns.ravel().tolist())) == TURNS
     coefficients = np.zeros((1, taps_of(plane)), np.int8)
     coefficients[0, tap] = 90
     only: list[PlaneFilter | None] = [None, None, None]
     only[plane] = PlaneFilter(7, coefficients, (0,) * CLASSES)
     scene = SceneFilter((only[0], only[1], only[2]))
-    made = filtered(frames[1], scene, around_of(frames))
-    assert_equal(made, slowly_filtered(frames, scene))
+    made = filtered(frames[1], scene, around_of(frames, added))
+    assert_equal(made, slowly_filtered(frames, scene, added))
     assert not np.array_equal(made[plane], frames[1][plane])
 
 
@@ -86,9 +104,10 @@ def test_the_largest_sums_are_exact(sign: int, shift: int) -> None:
         coefficients = np.full((1, taps_of(number)), sign * 127, np.int8)
         planes.append(PlaneFilter(shift, coefficients, (0,) * CLASSES))
     scene = SceneFilter((planes[0], planes[1], planes[2]))
+    most: Planes = tuple(np.where(plane > 0, 255, 0).astype(np.uint8) for plane in dark)  # type: ignore[assignment]
     for frames in ((light, dark, light), (dark, light, dark), (dark, dark, light)):
-        made = filtered(frames[1], scene, around_of(frames))
-        assert_equal(made, slowly_filtered(frames, scene))
+        made = filtered(frames[1], scene, around_of(frames, most))
+        assert_equal(made, slowly_filtered(frames, scene, most))
         if not shift:
             assert set(np.unique(made[0])) <= {0, 1023}
 
@@ -124,8 +143,9 @@ def test_tall_pictures_are_filtered_without_seams(height: int) -> None:
     """They are done in strips of rows."""
     frames = three_frames(height, height, 9)
     scene = random_filter(height, most=20)
-    made = filtered(frames[1], scene, around_of(frames))
-    assert_equal(made, slowly_filtered(frames, scene))
+    added = residual_for(frames[1], height)
+    made = filtered(frames[1], scene, around_of(frames, added))
+    assert_equal(made, slowly_filtered(frames, scene, added))
 
 
 @settings(deadline=None, max_examples=20)
@@ -133,7 +153,29 @@ def test_tall_pictures_are_filtered_without_seams(height: int) -> None:
 def test_zeros_change_nothing(height: int, width: int, seed: int) -> None:
     frames = three_frames(seed, height, width)
     scene = random_filter(seed, most=0, shift=seed % 13)
-    assert_equal(filtered(frames[1], scene, around_of(frames)), frames[1])
+    around = around_of(frames, residual_for(frames[1], seed))
+    assert_equal(filtered(frames[1], scene, around), frames[1])
+
+
+def test_a_network_that_adds_nothing_is_none() -> None:
+    frames = three_frames(5, 30, 41)
+    y, u, v = (np.full(plane.shape, 128, np.uint8) for plane in frames[1])
+    scene = random_filter(1, most=20)
+    without = filtered(frames[1], scene, around_of(frames))
+    assert_equal(filtered(frames[1], scene, around_of(frames, (y, u, v))), without)
+
+
+def test_what_a_network_adds_to_a_plane_counts_in_that_plane_only() -> None:
+    """So a plane may have it or not, whatever the others have."""
+    frames = three_frames(6, 30, 41)
+    scene, added = random_filter(1, most=20), residual_for(frames[1], 6)
+    plain = filtered(frames[1], scene, around_of(frames))
+    for number in range(3):
+        own = [np.full_like(plane, 128) for plane in added]
+        own[number] = added[number]
+        made = filtered(frames[1], scene, around_of(frames, (own[0], own[1], own[2])))
+        same = [np.array_equal(*pair) for pair in zip(made, plain, strict=True)]
+        assert same == [other != number for other in range(3)]
 
 
 @pytest.mark.parametrize(

@@ -66,16 +66,16 @@ def test_filters_differ_by_what_they_hold() -> None:
 
 def test_the_bytes_of_a_filter_stay_as_they_are() -> None:
     packed = pack_scene_filter(fixed_filter())
-    assert packed[:4].hex() == "0706032d"
+    assert packed[:4].hex() == "0706032e"
     assert (
         hashlib.sha256(packed).hexdigest()
-        == "e1d62454911e66b5ff4879dc796dd3f523428e268b39395b0aa125b5874a5632"
+        == "58a8c0aef907286d513ce98d24e00721d4a7c7750282f234a1ca9fa81ec97faf"
     )
 
 
 def test_taps_are_those_of_a_diamond_and_of_luma_in_chroma() -> None:
     assert [list(pairs_of(plane)) for plane in range(3)] == PAIRS
-    assert [taps_of(plane) for plane in range(3)] == [30, 36, 36]
+    assert [taps_of(plane) for plane in range(3)] == [32, 38, 38]
     for plane in range(3):
         taps = [tap for kind in runs_of(plane) for tap in range(taps_of(plane))[kind]]
         assert taps == list(range(taps_of(plane)))
@@ -84,25 +84,25 @@ def test_taps_are_those_of_a_diamond_and_of_luma_in_chroma() -> None:
 def test_zeros_cost_a_few_bytes() -> None:
     planes = [PlaneFilter(7, np.zeros((1, taps_of(plane)), np.int8), FIRST) for plane in range(3)]
     scene = SceneFilter((planes[0], planes[1], planes[2]))
-    assert len(pack_scene_filter(scene)) == 1 + 6 + 2 * 9
+    assert len(pack_scene_filter(scene)) == 1 + 7 + 2 * 10
     assert parse_scene_filter(pack_scene_filter(scene), "body") == scene
 
 
 def test_small_coefficients_cost_about_their_entropy() -> None:
     random = np.random.default_rng(0)
-    coefficients = np.rint(random.laplace(size=(64, 30)) * 1.5).astype(np.int8)
+    coefficients = np.rint(random.laplace(size=(64, 32)) * 1.5).astype(np.int8)
     packed = pack_scene_filter(only_luma(PlaneFilter(7, coefficients, FIRST)))
     # Laplace of scale 1.5: log2(2e * 1.5) bits a symbol; a word or two may be lost at the end.
-    assert 8 * len(packed) < coefficients.size * np.log2(3 * np.e) * 1.05 + 7 * 8 + 64
+    assert 8 * len(packed) < coefficients.size * np.log2(3 * np.e) * 1.05 + 8 * 8 + 64
 
 
 @pytest.mark.parametrize(
     ("scene", "message"),
     [
         (SceneFilter((None, None, None)), "planes 0x0: 1 to 7"),
-        (only_luma(replace(PLAIN, coefficients=ZEROS[:, 1:])), r"plane 0: \(1, 29\) coefficients"),
-        (only_luma(replace(PLAIN, coefficients=ZEROS[0])), r"plane 0: \(30,\) coefficients"),
-        (SceneFilter((None, PLAIN, None)), r"plane 1: \(1, 30\) .* \[filters, 36\] and 120"),
+        (only_luma(replace(PLAIN, coefficients=ZEROS[:, 1:])), r"plane 0: \(1, 31\) coefficients"),
+        (only_luma(replace(PLAIN, coefficients=ZEROS[0])), r"plane 0: \(32,\) coefficients"),
+        (SceneFilter((None, PLAIN, None)), r"plane 1: \(1, 32\) .* \[filters, 38\] and 120"),
         (only_luma(replace(PLAIN, filters=FIRST[1:])), "119 classes"),
         (only_luma(replace(PLAIN, filters=(*FIRST, 0))), "121 classes"),
         (only_luma(replace(PLAIN, filters=(1, *FIRST[1:]))), "a filter that is not there, of 1"),
@@ -138,15 +138,15 @@ def steps(*filters: int) -> bytes:
         (b"\x01", "cut off"),
         (b"\x01\x0d\x01\0\0\0\0", "13 is not below 13"),
         (b"\x01\x07\x41\0\0\0\0", "65 is not below 65"),
-        (b"\x01\x07\x00\0\0\0\0", "a plane without filters"),
-        (b"\x01\x07\x01\0\0\0", "4 bytes wanted, 3 are left"),
-        (b"\x02\x07\x01\0\0\0\0", "7 bytes wanted, 4 are left"),
-        (b"\x01\x07\x01\0\x40\0\0", r"tables \[0, 64, 0, 0\]: 0 to 63 are wanted"),
-        (b"\x01\x07\x01\0\0\0\xff", r"tables \[0, 0, 0, 255\]: 0 to 63 are wanted"),
-        (b"\x03\x07\x01\0\0\0\0", "cut off"),
-        (b"\x01\x07\x01\0\0\0\0abc", "coefficients: 3 bytes of symbols, a multiple of 4"),
-        (b"\x01\x07\x02\0\0\0\x1e" + steps(0, 1, 2), "a filter that is not there, of 2"),
-        (b"\x01\x07\x02\0\0\0\x1e" + steps(1, 0, -1), "a filter that is not there, of 2"),
+        (b"\x01\x07\x00\0\0\0\0\0", "a plane without filters"),
+        (b"\x01\x07\x01\0\0\0\0", "5 bytes wanted, 4 are left"),
+        (b"\x02\x07\x01\0\0\0\0", "8 bytes wanted, 4 are left"),
+        (b"\x01\x07\x01\0\x40\0\0\0", r"tables \[0, 64, 0, 0, 0\]: 0 to 63 are wanted"),
+        (b"\x01\x07\x01\0\0\0\0\xff", r"tables \[0, 0, 0, 0, 255\]: 0 to 63 are wanted"),
+        (b"\x03\x07\x01\0\0\0\0\0", "cut off"),
+        (b"\x01\x07\x01\0\0\0\0\0abc", "coefficients: 3 bytes of symbols, a multiple of 4"),
+        (b"\x01\x07\x02\0\0\0\0\x1e" + steps(0, 1, 2), "a filter that is not there, of 2"),
+        (b"\x01\x07\x02\0\0\0\0\x1e" + steps(1, 0, -1), "a filter that is not there, of 2"),
     ],
 )
 def test_damage_is_named(data: bytes, message: str) -> None:
@@ -157,7 +157,7 @@ def test_damage_is_named(data: bytes, message: str) -> None:
 
 def test_what_is_just_not_damage_is_a_filter() -> None:
     """The same map with one filter more."""
-    luma, *chroma = parse_scene_filter(b"\x01\x0c\x03\0\0\0\x1e" + steps(0, 1, 2), "").planes
+    luma, *chroma = parse_scene_filter(b"\x01\x0c\x03\0\0\0\0\x1e" + steps(0, 1, 2), "").planes
     assert luma == PlaneFilter(12, ZEROS.repeat(3, 0), (0, 1, *(2,) * (CLASSES - 2)))
     assert chroma == [None, None]
 
@@ -177,7 +177,7 @@ def test_what_is_cut_off_is_refused_or_another_filter(seed: int) -> None:
     """The range coder reads zeros beyond its words."""
     packed = pack_scene_filter(random_filter(seed, planes=(True, seed == 0, True)))
     found = [is_a_filter(packed[:length]) for length in range(len(packed))]
-    heads = 1 + 6 * (3 - seed)
+    heads = 1 + 7 * (3 - seed)
     assert not any(found[:heads])
     whole_words = range(heads, len(packed), 4)
     assert not any(found[at] for at in range(heads, len(packed)) if at not in whole_words)
@@ -190,7 +190,7 @@ def test_mutated_filters_are_filters_or_refused() -> None:
     for planes in (ALL, (True, False, False), (False, True, True)):
         small = random_filter(3, planes=planes)
         packed.append(pack_scene_filter(small))
-    packed.append(b"\x01\x07\x40\x05\x05\x05\0" + random.bytes(40))
+    packed.append(b"\x01\x07\x40\x05\x05\x05\x05\0" + random.bytes(40))
     outcomes = {True: 0, False: 0}
     for number in range(800):
         mutate = RAW[number % len(RAW)]
@@ -202,5 +202,5 @@ def test_mutated_filters_are_filters_or_refused() -> None:
 @given(st.binary(max_size=80), st.integers(1, 7), st.integers(0, 63))
 def test_arbitrary_bytes_are_filters_or_refused(data: bytes, planes: int, table: int) -> None:
     is_a_filter(data)
-    head = bytes([7, 64, table, table, table, 0])
+    head = bytes([7, 64, table, table, table, table, 0])
     is_a_filter(bytes([planes]) + head * planes.bit_count() + data)
