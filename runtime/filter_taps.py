@@ -1,8 +1,7 @@
 """What scene filters look at: the values of their taps at each sample of a frame.
 
-All is integers below 2**24, held in float32, whose sums are then exact in whatever order they are
-taken: a frame has the same samples on every device. Samples have ten bits; those outside of a
-plane are the nearest inside.
+All is integers of 16 bits, for which NumPy's loops are three times as quick as for float32. Samples
+have ten bits; those outside of a plane are the nearest inside.
 
 Filters of chroma also see luma, as VVC's cross-component filter does (H.266, 8.8.5.7), each other's
 plane, and what `guided_chroma` expects.
@@ -22,7 +21,7 @@ from .guided_chroma import SIDE, Lines, guided, lines
 from .sample_depth import RESIDUAL_ZERO
 from .scene_filter import FINE, Offset, kinds_of, pairs_of, taps_of
 
-Samples = NDArray[np.float32]
+Samples = NDArray[np.int16]
 
 CELL = 4
 """Samples of luma along each side of a cell; chroma has half as many."""
@@ -46,12 +45,11 @@ class Looked:
     cells: tuple[int, int]
 
     @cached_property
-    def lines(self) -> tuple[tuple[Lines, ...], tuple[Lines, ...]]:
+    def lines(self) -> tuple[tuple[Lines, ...], ...]:
         """Of U and of V, what they are over luma; found when filters first ask for it."""
         inside = slice(MARGIN, -MARGIN)
-        under = self.under[inside, inside]
-        u, v = (lines(plane[inside, inside], under) for plane in self.planes[1:])
-        return u, v
+        chroma = [plane[inside, inside] for plane in self.planes[1:]]
+        return lines(chroma, self.under[inside, inside])
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +85,7 @@ def look_at_residual(residual: Planes, cells: tuple[int, int]) -> tuple[Samples,
 def _padded(plane: Plane, cells: tuple[int, int], side: int) -> Samples:
     missing = (side * count - size for count, size in zip(cells, plane.shape, strict=True))
     margins = [(MARGIN, MARGIN + more) for more in missing]
-    padded: Samples = np.pad(plane.astype(np.float32), margins, mode="edge")
+    padded: Samples = np.pad(plane.astype(np.int16), margins, mode="edge")
     return padded
 
 

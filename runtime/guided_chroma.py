@@ -8,12 +8,14 @@ found in integers of 64 bits and followed in integers below 2**24, which float32
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-Samples = NDArray[np.float32]
+Samples = NDArray[np.int16]
+Reals = NDArray[np.float32]
 Numbers = NDArray[np.int64]
 
 REACHES = (1, 4)
@@ -31,25 +33,31 @@ _LIMIT = 2046
 class Lines:
     """Chroma of each cell [h, w] over luma, in parts of 64: `slope` luma + `start`."""
 
-    slope: Samples
-    start: Samples
+    slope: Reals
+    start: Reals
 
 
-def lines(chroma: Samples, under: Samples) -> tuple[Lines, ...]:
-    """For each of `REACHES`. Both planes [2h, 2w] are of whole cells; `under` is the sum of the two
-    samples of luma where each of chroma lies."""
+def lines(planes: Sequence[Samples], under: Samples) -> tuple[tuple[Lines, ...], ...]:
+    """Of each of these planes of chroma its lines, for each of `REACHES`. Planes [2h, 2w] are of
+    whole cells; `under` is the sum of the two samples of luma where each of chroma lies."""
     # Of a cell's four samples, even products sum to less than 2**24.
-    sums = [_of_cells(each) for each in (chroma, under, chroma * under, under * under)]
-    made = []
+    luma = under.astype(np.float32)
+    chroma = [plane.astype(np.float32) for plane in planes]
+    guides, squares = _of_cells(luma), _of_cells(luma * luma)
+    owns = [_of_cells(plane) for plane in chroma]
+    products = [_of_cells(plane * luma) for plane in chroma]
+    made: list[list[Lines]] = [[] for _ in planes]
     for reach in REACHES:
         count = SIDE * SIDE * (4 * reach) ** 2
-        own, guide, product, square = (_windows(each, reach) for each in sums)
-        spread = count * square - guide * guide + _RIDGE * count * count
-        slope = (_UNIT * (count * product - own * guide) + spread // 2) // spread
-        slope = np.clip(slope, -_MOST, _MOST)
-        start = (_UNIT * own - slope * guide + count // 2) // count
-        made.append(Lines(slope.astype(np.float32), start.astype(np.float32)))
-    return tuple(made)
+        guide = _windows(guides, reach)
+        spread = count * _windows(squares, reach) - guide * guide + _RIDGE * count * count
+        for found, each, with_luma in zip(made, owns, products, strict=True):
+            own, product = _windows(each, reach), _windows(with_luma, reach)
+            slope = (_UNIT * (count * product - own * guide) + spread // 2) // spread
+            slope = np.clip(slope, -_MOST, _MOST)
+            start = (_UNIT * own - slope * guide + count // 2) // count
+            found.append(Lines(slope.astype(np.float32), start.astype(np.float32)))
+    return tuple(map(tuple, made))
 
 
 def guided(chroma: Samples, under: Samples, found: Lines, strip: slice) -> Samples:
@@ -59,16 +67,16 @@ def guided(chroma: Samples, under: Samples, found: Lines, strip: slice) -> Sampl
     )
     half = _UNIT // 2
     said = slope
-    said *= under
+    said *= under.astype(np.float32)
     said += start
     said += half // 2
     said /= half
     np.floor(said, out=said)
     said -= 2 * chroma
-    return np.clip(said, -_LIMIT, _LIMIT, out=said)
+    return np.clip(said, -_LIMIT, _LIMIT, out=said).astype(np.int16)
 
 
-def _of_cells(samples: Samples) -> Numbers:
+def _of_cells(samples: Reals) -> Numbers:
     rows = samples[::2] + samples[1::2]
     return (rows[:, ::2] + rows[:, 1::2]).astype(np.int64)
 
