@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 import onnx
 import onnxruntime as ort
 
-from ..runtime.cores import available_cores
+from ..runtime.cores import onnxruntime_threads
 from ..runtime.errors import ExportError
 from .records import Placement
 
@@ -28,7 +28,7 @@ def measure_placement(model_path: Path, provider: str) -> Placement:
         optimized = Path(folder, "optimized.onnx")
         options = ort.SessionOptions()
         options.log_severity_level = 3
-        options.intra_op_num_threads = available_cores()
+        options.intra_op_num_threads = onnxruntime_threads()
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
         options.optimized_model_filepath = str(optimized)
         options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")

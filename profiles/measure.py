@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..runtime.cores import onnxruntime_threads
 from ..runtime.errors import ModelError, ProviderError
 from ..runtime.providers import PROVIDERS, load_onnxruntime, resolve_provider
 from ..runtime.qnn import QNN_PROVIDER, add_qnn
@@ -93,7 +94,7 @@ def _session(
     provider = PROVIDERS[options.provider]
     settings = onnxruntime.SessionOptions()
     settings.log_severity_level = 3
-    settings.intra_op_num_threads = options.threads
+    settings.intra_op_num_threads = onnxruntime_threads(options.threads)
     settings.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
     if profile_prefix:
         settings.enable_profiling = True

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..runtime.cores import onnxruntime_threads
 from ..runtime.errors import UnsupportedError
 from ..runtime.providers import load_onnxruntime
 from .probe_graphs import concatenation, conv_chain, depth_to_space, multiply_chain
@@ -112,7 +113,7 @@ def _each(one: float, many: float) -> float:
 def _time(model: ModelProto, threads: int, clock: Callable[[], int]) -> _Times:
     onnxruntime = load_onnxruntime()
     settings = onnxruntime.SessionOptions()
-    settings.intra_op_num_threads = threads
+    settings.intra_op_num_threads = onnxruntime_threads(threads)
     settings.log_severity_level = 3
     session = onnxruntime.InferenceSession(
         model.SerializeToString(), settings, providers=["CPUExecutionProvider"]

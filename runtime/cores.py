@@ -11,3 +11,12 @@ def available_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def onnxruntime_threads(threads: int = 0) -> int:
+    """The threads that a session is to have: as many as asked for, and 0, ONNX Runtime's own
+    choice, stays 0 unless this process may use only some of the cores, at which that does not
+    look."""
+    if threads or available_cores() == os.cpu_count():
+        return threads
+    return available_cores()

@@ -23,7 +23,7 @@ from ...decoder.networks import (
     NetworkSpec,
     PortSpec,
 )
-from ...runtime.cores import available_cores
+from ...runtime.cores import onnxruntime_threads
 from ...runtime.errors import ExportError
 from ..check import to_real
 from ..graph import to_bytes
@@ -160,7 +160,7 @@ def _inputs(model: onnx.ModelProto) -> tuple[str, ...]:
 def _open(model: onnx.ModelProto) -> ort.InferenceSession:
     options = ort.SessionOptions()
     options.log_severity_level = 3
-    options.intra_op_num_threads = available_cores()
+    options.intra_op_num_threads = onnxruntime_threads()
     # Either would keep, for each piece, the memory that its largest run took.
     options.enable_cpu_mem_arena = False
     options.enable_mem_pattern = False

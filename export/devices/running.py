@@ -13,7 +13,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from ...runtime.cores import available_cores
+from ...runtime.cores import onnxruntime_threads
 from ...runtime.errors import ExportError
 from .difference import Difference, Outputs, compare
 from .process import run_script
@@ -82,7 +82,7 @@ def run_provider(
         return Running(provider, None, None, message)
     options = ort.SessionOptions()
     options.log_severity_level = 3
-    options.intra_op_num_threads = available_cores()
+    options.intra_op_num_threads = onnxruntime_threads()
     if provider != "CPUExecutionProvider":
         options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
     try:
