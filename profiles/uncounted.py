@@ -13,7 +13,7 @@ from .size import FrameSize
 # Milliseconds of one core for a million pixels: the least (a filter of luma alone), the middle and
 # the most that `benchmarks/filter_speed.py` and `benchmarks/detail_speed.py` measured at 1080p
 # (docs/player.md).
-_FILTER = (49.0, 86.0, 99.0)
+_FILTER = (38.0, 76.0, 77.0)
 _DETAIL = (102.0, 134.0, 166.0)
 _SERVER = "assumed: as on one core of a server"
 
