@@ -28,7 +28,7 @@ demo: $(INSTALLED)
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python examples/demo.py
 
 test: $(INSTALLED)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --max-worker-restart 1 $(TESTS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(TESTS)
 
 # mypy cannot follow package-dir in a checkout, so it reads a copy laid out as it is installed.
 check: $(INSTALLED)
