@@ -142,6 +142,10 @@ class StandardTrial:
 
             code = search_code(device, sampler.crops, plain, made[0].bits)
             if code is not None:
+                if self.adapt.filters:
+                    # The other was fitted to what the network adds without the code.
+                    own = search_filter(layer.statistics(plain, mender.residuals(code)), bits)
+                    without = plain if own is None else layer.filtered(own)
                 tried = mender.tried(layer.deep(), own, code)
                 body, scores = mender.where_better(tried, without, own, code)
                 coded = self._made(scene, setting, body, scores)
@@ -271,7 +275,7 @@ class _Mender:
     title: TitleFile | None
     resources: Resources
 
-    def residuals(self) -> dict[int, Planes]:
+    def residuals(self, code: SceneCode | None = None) -> dict[int, Planes]:
         """What the network adds to the frames that filters are fitted to."""
         scene = self.layer.scene
         wanted = chosen_frames(len(scene.frames))
@@ -283,6 +287,7 @@ class _Mender:
                 scene.format,
                 self.resources.network(self.enhancer, self.title),
                 upsampling=self.layer.upsampling,
+                code=code,
             )
         )
 

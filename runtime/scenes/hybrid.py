@@ -188,6 +188,7 @@ def residuals(
     network: Network,
     *,
     upsampling: Upsampling = Upsampling.NONE,
+    code: SceneCode | None = None,
 ) -> Iterator[tuple[int, Planes]]:
     """The number of each `wanted` frame of `base`, and what `network` adds to it: uint8 of
     `picture`'s size in quarters of a grey level, 128 for nothing. The rest is as for `enhance`."""
@@ -195,7 +196,7 @@ def residuals(
     def seen(planes: Planes) -> Packed:
         return packed_frame(planes, stream, upsampling, channels_last=network.channels_last)
 
-    adaptation = _adaptation(network, None)
+    adaptation = _adaptation(network, code)
     for window in windows(base, len(wanted), 0):
         if wanted[window.index]:
             shown = _shown(window, seen)
