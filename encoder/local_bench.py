@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
+from queue import SimpleQueue
 from threading import Lock
-
-from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from ..runtime.cores import available_cores
 from ..runtime.frames import PictureFormat
 from .bench import Bench, Failure, Started, Task
-from .interrupts import ignore_interrupts, without_interrupts
 from .make_trial import FAILURES, make_trial, said_of
+from .trial_process import TrialProcess
 
 
 def local_bench(jobs: int, threads: int) -> Bench:
@@ -66,71 +64,53 @@ class _Turn:
 
 
 class _Processes:
-    """Makes trials in a pool of processes."""
+    """Makes trials in processes of their own, each waited for by a thread of this one."""
 
     def __init__(self, jobs: int, threads: int) -> None:
-        self._jobs = jobs
-        self._threads = threads
-        self._lock = Lock()
-        self._unfinished: set[ProcessFuture[None]] = set()
-        self._closed = False
-        with without_interrupts():
-            # Not forked: this process has threads, and so have the codecs.
-            self._pool = ProcessPool(
-                max_workers=jobs, initializer=ignore_interrupts, context=get_context("spawn")
-            )
-            self._pool.schedule(ignore_interrupts)  # starts it
+        self._processes = tuple(TrialProcess(threads) for _ in range(jobs))
+        self._turns = ThreadPoolExecutor(jobs, thread_name_prefix="trials")
+        self._idle: SimpleQueue[TrialProcess] = SimpleQueue()
+        for process in self._processes:
+            self._idle.put(process)
 
     def scenes_at_once(self, picture: PictureFormat) -> int:
         """See `Bench.scenes_at_once`."""
-        return self._jobs
+        return len(self._processes)
 
     def start(self, task: Task) -> Started:
         """See `Bench.start`."""
-        with self._lock:
-            if self._closed:
-                raise KeyboardInterrupt
-            arguments = (task, task.store.folder, self._threads)
-            future = self._pool.schedule(make_trial, args=arguments)
-            self._unfinished.add(future)
-        return _InProcess(self, future)
-
-    def forget(self, future: ProcessFuture[None]) -> None:
-        """It has ended."""
-        with self._lock:
-            self._unfinished.discard(future)
+        try:
+            return _InProcess(self._turns.submit(self._make, task))
+        except RuntimeError as error:  # they are shut down
+            raise KeyboardInterrupt from error
 
     def close(self) -> None:
         """See `Bench.close`."""
-        with self._lock:
-            self._closed = True
-            unfinished = list(self._unfinished)
-        for future in unfinished:
-            # The pool forgets whom it owes an answer.
-            future.cancel()
-        self._pool.stop()
-        self._pool.join()
+        self._turns.shutdown(wait=False, cancel_futures=True)
+        for process in self._processes:
+            process.end()
+        self._turns.shutdown()
+
+    def _make(self, task: Task) -> Failure | None:
+        process = self._idle.get()  # there are no fewer than threads
+        try:
+            return process.make(task)
+        finally:
+            self._idle.put(process)
 
 
 @dataclass(frozen=True)
 class _InProcess:
     """A trial in another process."""
 
-    bench: _Processes
-    future: ProcessFuture[None]
+    future: Future[Failure | None]
 
     def wait(self) -> Failure | None:
         """See `Started.wait`."""
         try:
-            self.future.result()
-            self.bench.forget(self.future)
-        except ProcessExpired as error:
-            return Failure(f"its process died (exit code {error.exitcode})")
+            return self.future.result()
         except CancelledError as error:
             raise KeyboardInterrupt from error
-        except FAILURES as error:
-            return Failure(said_of(error))
-        return None
 
 
 def usual_jobs() -> int:

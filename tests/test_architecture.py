@@ -59,7 +59,6 @@ THIRD_PARTY: dict[str, set[str]] = {
         "onnx",
         "av",
         "imageio_ffmpeg",
-        "pebble",
         "scenedetect",
         "cv2",
         "PIL",

@@ -42,6 +42,8 @@ class Broken:
             os._exit(7)
         if self.how == "sleeps":
             time.sleep(600)
+        if self.how == "errs":
+            raise TypeError("not my day")
         if self.how == "raises":
             raise ValueError("no such luck")
         return ()
@@ -150,8 +152,34 @@ def test_a_trial_that_fails_costs_only_itself(
         assert not isinstance(good, Failure)
         reasons = [each.reason for each in failed if isinstance(each, Failure)]
     assert reasons[:2] == ["ValueError: no such luck", "it cannot code this scene"]
-    assert [reason for reason in reasons[2:] if "died (exit code 7)" not in reason] == []
-    assert len(reasons) == len(ways)
+    assert reasons[2:] == ["its process died (exit code 7)"] * (jobs > 1)
+
+
+def test_whose_process_died_is_never_in_doubt(
+    tmp_path: Path, scene: SceneFile, broken: type
+) -> None:
+    with laboratory(tmp_path, jobs=2) as lab:
+        outcomes = lab.run(
+            scene,
+            [
+                Request(trial, setting)
+                for setting in (30.0, 33.0, 36.0, 39.0)
+                for trial in (broken("dies"), H264)
+            ],
+        )
+    assert outcomes[::2] == [Failure("its process died (exit code 7)")] * 4
+    assert [isinstance(each, Failure) for each in outcomes[1::2]] == [False] * 4
+
+
+def test_a_mistake_of_ours_is_not_a_trial_that_failed(
+    tmp_path: Path, scene: SceneFile, broken: type
+) -> None:
+    with laboratory(tmp_path, jobs=2) as lab:
+        with pytest.raises(TypeError, match="not my day") as raised:
+            lab.run(scene, [Request(broken("errs"), 30.0)])
+        assert "broken_trial.py" in raised.value.__notes__[0]
+        (outcome,) = lab.run(scene, [Request(H264, 30.0)])
+    assert not isinstance(outcome, Failure)
 
 
 @pytest.mark.parametrize("seconds", [0.0, 1.0], ids=["before it is begun", "while it runs"])

@@ -1,0 +1,107 @@
+"""A process of its own that makes trials, where a crash costs no more than the trial."""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from threading import Lock
+
+from .bench import Failure, Task
+from .interrupts import ignore_interrupts, without_interrupts
+from .make_trial import FAILURES, make_trial, said_of
+
+
+@dataclass(frozen=True)
+class _Running:
+    process: BaseProcess
+    connection: Connection
+
+
+class TrialProcess:
+    """Makes one trial at a time, each with so many threads, in a process that it keeps.
+
+    One pipe leads to one process that has one task: whose process died is never in doubt, as it is
+    in a pool whose workers share a queue. `end` may be called from any thread.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self._threads = threads
+        self._lock = Lock()
+        self._ended = False
+        self._running: _Running | None = _begin(threads)
+
+    def make(self, task: Task) -> Failure | None:
+        """Make a trial there; where its process dies, the next trial gets another one.
+
+        Raises what is a mistake of ours there, and KeyboardInterrupt once it has been ended.
+        """
+        running = self._at_hand()
+        try:
+            running.connection.send(task)
+            answer: Failure | Exception | None = running.connection.recv()
+        except (EOFError, OSError):
+            return self._died(running)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def end(self) -> None:
+        """End it, and with it a trial that is not finished."""
+        with self._lock:
+            self._ended = True
+            running = self._running
+        if running is not None:
+            running.process.terminate()
+            running.process.join()
+
+    def _at_hand(self) -> _Running:
+        with self._lock:
+            if self._ended:
+                raise KeyboardInterrupt
+            if self._running is None:
+                self._running = _begin(self._threads)
+            return self._running
+
+    def _died(self, running: _Running) -> Failure:
+        running.process.join()
+        running.connection.close()
+        with self._lock:
+            if self._ended:
+                raise KeyboardInterrupt
+            self._running = None
+        return Failure(f"its process died (exit code {running.process.exitcode})")
+
+
+def _begin(threads: int) -> _Running:
+    # Not forked: this process has threads, and so have the codecs.
+    context = get_context("spawn")
+    here, there = context.Pipe()
+    process = context.Process(target=_serve, args=(there, threads), daemon=True)
+    with without_interrupts():
+        process.start()
+    there.close()
+    return _Running(process, here)
+
+
+def _serve(there: Connection, threads: int) -> None:
+    ignore_interrupts()
+    while True:
+        try:
+            task: Task = there.recv()
+        except EOFError:
+            return  # nobody wants another
+        there.send(_answer(task, threads))
+
+
+def _answer(task: Task, threads: int) -> Failure | Exception | None:
+    try:
+        make_trial(task, task.store.folder, threads)
+    except FAILURES as error:
+        return Failure(said_of(error))
+    except Exception as error:
+        error.add_note(traceback.format_exc())  # a traceback does not travel
+        return error
+    return None
