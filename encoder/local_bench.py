@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from queue import SimpleQueue
+from queue import LifoQueue
 from threading import Lock
 
 from ..runtime.cores import available_cores
@@ -69,7 +69,9 @@ class _Processes:
     def __init__(self, jobs: int, threads: int) -> None:
         self._processes = tuple(TrialProcess(threads) for _ in range(jobs))
         self._turns = ThreadPoolExecutor(jobs, thread_name_prefix="trials")
-        self._idle: SimpleQueue[TrialProcess] = SimpleQueue()
+        # The last that was at work is the next: it has its networks at hand.
+        self._idle: LifoQueue[TrialProcess] = LifoQueue()
+        self._closed = False
         for process in self._processes:
             self._idle.put(process)
 
@@ -81,11 +83,14 @@ class _Processes:
         """See `Bench.start`."""
         try:
             return _InProcess(self._turns.submit(self._make, task))
-        except RuntimeError as error:  # they are shut down
-            raise KeyboardInterrupt from error
+        except RuntimeError:
+            if self._closed:
+                raise KeyboardInterrupt from None
+            raise
 
     def close(self) -> None:
         """See `Bench.close`."""
+        self._closed = True
         self._turns.shutdown(wait=False, cancel_futures=True)
         for process in self._processes:
             process.end()

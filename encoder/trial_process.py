@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from pickle import PicklingError
 from threading import Lock
 
 from .bench import Failure, Task
@@ -49,13 +50,12 @@ class TrialProcess:
         return answer
 
     def end(self) -> None:
-        """End it, and with it a trial that is not finished."""
+        """End it, and with it a trial that is not finished; does not wait for that."""
         with self._lock:
             self._ended = True
-            running = self._running
-        if running is not None:
-            running.process.terminate()
-            running.process.join()
+            if self._running is not None:
+                # Not asked to end: libraries may keep a process from hearing that.
+                self._running.process.kill()
 
     def _at_hand(self) -> _Running:
         with self._lock:
@@ -93,15 +93,19 @@ def _serve(there: Connection, threads: int) -> None:
             task: Task = there.recv()
         except EOFError:
             return  # nobody wants another
-        there.send(_answer(task, threads))
+        try:
+            make_trial(task, task.store.folder, threads)
+        except FAILURES as error:
+            there.send(Failure(said_of(error)))
+        except Exception as error:
+            _send_mistake(there, error)
+        else:
+            there.send(None)
 
 
-def _answer(task: Task, threads: int) -> Failure | Exception | None:
+def _send_mistake(there: Connection, error: Exception) -> None:
+    error.add_note(traceback.format_exc())  # a traceback does not travel
     try:
-        make_trial(task, task.store.folder, threads)
-    except FAILURES as error:
-        return Failure(said_of(error))
-    except Exception as error:
-        error.add_note(traceback.format_exc())  # a traceback does not travel
-        return error
-    return None
+        there.send(error)
+    except (PicklingError, TypeError, AttributeError):  # nothing of it is sent then
+        there.send(RuntimeError(error.__notes__[-1]))
