@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +34,7 @@ STEADY = (12, 40)
 """And changes from frame to frame to these."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Looked:
     """A frame as filters look at it, of whole cells: samples of Y, U and V, and `under`, the sum of
     the two samples of luma where each of chroma lies; all with a margin."""
@@ -43,13 +42,17 @@ class Looked:
     planes: tuple[Samples, Samples, Samples]
     under: Samples
     cells: tuple[int, int]
+    _lines: tuple[tuple[Lines, ...], ...] | None = None
 
-    @cached_property
+    @property
     def lines(self) -> tuple[tuple[Lines, ...], ...]:
         """Of U and of V, what they are over luma; found when filters first ask for it."""
-        inside = slice(MARGIN, -MARGIN)
-        chroma = [plane[inside, inside] for plane in self.planes[1:]]
-        return lines(chroma, self.under[inside, inside])
+        # Not a cached_property: until Python 3.12 frames of all threads would wait for each other.
+        if self._lines is None:
+            inside = slice(MARGIN, -MARGIN)
+            chroma = [plane[inside, inside] for plane in self.planes[1:]]
+            self._lines = lines(chroma, self.under[inside, inside])
+        return self._lines
 
 
 @dataclass(frozen=True, eq=False)
@@ -243,9 +246,11 @@ def _beside(
     if wanted[tap]:
         other = around.cur.planes[3 - number]
         yield tap, _nearest(other, area) - 4 * area.of(other)
+    if not any(wanted[tap + 1 : tap + 1 + len(STEADY)]):
+        return
+    steps = [area.of(each.under) - under for each in (around.prev, around.next)]
     for place, limit in enumerate(STEADY, tap + 1):
         if wanted[place]:
-            steps = (area.of(each.under) - under for each in (around.prev, around.next))
             # Sums of two samples differ twice as much.
             before, after = (np.clip(step, -2 * limit, 2 * limit) for step in steps)
             yield place, before + after
