@@ -134,47 +134,29 @@ def enhance(
         BitstreamError: `code` is for another number of channels, or the base has more frames than
             there are flags.
     """
-    adaptation = _adaptation(network, code)
+    run = partial(_residual, network, _adaptation(network, code), stream, picture)
+    see = partial(
+        packed_frame, stream=stream, upsampling=upsampling, channels_last=network.channels_last
+    )
     at_once = min(threads or available_cores(), FRAMES_AT_ONCE)
 
-    full = partial(full_size, stream=stream, upsampling=upsampling, picture=picture)
+    def made_of(window: Window) -> _AsCoded | _Filtering:
+        if filter is None:
+            return _AsCoded(window.cur.planes, stream, upsampling, picture, planes)
+        full = partial(full_size, stream=stream, upsampling=upsampling, picture=picture)
+        deep, around = window.cur.deep(full), window.around(full)
+        return _Filtering(filter, deep, around, picture, planes)
 
-    def seen(planes: Planes) -> Packed:
-        return packed_frame(planes, stream, upsampling, channels_last=network.channels_last)
-
-    def made_of(window: Window) -> _Made:
-        """The frame without what the network adds, and with it."""
-        if filter is not None:
-            through = _Filtering(filter, window.cur.deep(full), window.around(full), picture)
-            return _Made(through.plain, lambda residual: through.mended(_only(residual, planes)))
-        plain = partial(unmended, window.cur.planes, stream, upsampling, picture)
-        own = partial(at_own_depth, window.cur.planes, stream, upsampling, picture)
-
-        def together(residual: Residual) -> Planes:
-            with_it = _added(own(), residual, picture)
-            if planes == ALL_PLANES:
-                return with_it
-            pairs = zip(with_it, plain(), planes, strict=True)
-            y, u, v = (after if wanted else before for after, before, wanted in pairs)
-            return y, u, v
-
-        return _Made(plain, together)
-
-    def mended(made: _Made, shown: Mapping[str, Packed], condition: Packed) -> Planes:
-        (residual,) = network.run({**shown, "condition": condition, **adaptation})
-        return made.mended(unpack(residual, picture))
+    def mended(made: _AsCoded | _Filtering, shown: Mapping[str, Packed]) -> Planes:
+        return made.mended(run(shown))
 
     def jobs() -> Iterator[Callable[[], Planes]]:
-        condition: Packed | None = None
         for window in windows(base, len(enhanced), first):
             made = made_of(window)
-            if not enhanced[window.index]:
+            if enhanced[window.index]:
+                yield partial(mended, made, _shown(window, see))
+            else:
                 yield made.plain
-                continue
-            shown = _shown(window, seen)
-            if condition is None:
-                condition = condition_planes(stream, *shown["cur"].shape[2:])
-            yield partial(mended, made, shown, condition)
 
     pool = (workers or Workers("mend")).pool(at_once)
     yield from in_order(jobs(), pool, at_once)
@@ -192,46 +174,74 @@ def residuals(
 ) -> Iterator[tuple[int, Planes]]:
     """The number of each `wanted` frame of `base`, and what `network` adds to it: uint8 of
     `picture`'s size in quarters of a grey level, 128 for nothing. The rest is as for `enhance`."""
-
-    def seen(planes: Planes) -> Packed:
-        return packed_frame(planes, stream, upsampling, channels_last=network.channels_last)
-
-    adaptation = _adaptation(network, code)
+    run = partial(_residual, network, _adaptation(network, code), stream, picture)
+    see = partial(
+        packed_frame, stream=stream, upsampling=upsampling, channels_last=network.channels_last
+    )
     for window in windows(base, len(wanted), 0):
         if wanted[window.index]:
-            shown = _shown(window, seen)
-            condition = condition_planes(stream, *shown["cur"].shape[2:])
-            (residual,) = network.run({**shown, "condition": condition, **adaptation})
-            yield window.index, unpack(residual, picture)
+            yield window.index, run(_shown(window, see))
 
 
-def _shown(window: Window, seen: Callable[[Planes], Packed]) -> dict[str, Packed]:
+def _shown(window: Window, see: Callable[[Planes], Packed]) -> dict[str, Packed]:
     """What the network's ports for frames take."""
     frames = {"prev": window.prev, "cur": window.cur, "next": window.next}
-    return {name: frame.seen(seen) for name, frame in frames.items()}
+    return {name: frame.seen(see) for name, frame in frames.items()}
 
 
-@dataclass(frozen=True)
-class _Made:
-    """What makes a frame: `plain` as it is without a residual, `mended` with one."""
+def _residual(
+    network: Network,
+    adaptation: Mapping[str, NDArray[np.uint8]],
+    stream: BaseStream,
+    picture: PictureFormat,
+    shown: Mapping[str, Packed],
+) -> Residual:
+    """What the network adds to a frame."""
+    condition = condition_planes(stream, *shown["cur"].shape[2:])
+    (residual,) = network.run({**shown, "condition": condition, **adaptation})
+    return unpack(residual, picture)
 
-    plain: Callable[[], Planes]
-    mended: Callable[[Residual], Planes]
+
+@dataclass(frozen=True, eq=False)
+class _AsCoded:
+    """A frame of a base that no filter goes over; of it only the `wanted` planes are mended."""
+
+    base: Planes
+    stream: BaseStream
+    upsampling: Upsampling
+    picture: PictureFormat
+    wanted: tuple[bool, bool, bool]
+
+    def plain(self) -> Planes:
+        return unmended(self.base, self.stream, self.upsampling, self.picture)
+
+    def mended(self, residual: Residual) -> Planes:
+        own = at_own_depth(self.base, self.stream, self.upsampling, self.picture)
+        with_it = _added(own, residual, self.picture)
+        if self.wanted == ALL_PLANES:
+            return with_it
+        # Not with a residual of nothing: rounded twice, a plane may differ.
+        pairs = zip(with_it, self.plain(), self.wanted, strict=True)
+        y, u, v = (after if wanted else before for after, before, wanted in pairs)
+        return y, u, v
 
 
 @dataclass(frozen=True, eq=False)
 class _Filtering:
-    """A frame of ten bits on its way through a filter, which also sees what the network adds."""
+    """A frame of ten bits on its way through a filter, which also sees what the network adds to the
+    `wanted` planes."""
 
     filter: SceneFilter
     deep: Planes
     around: Around
     picture: PictureFormat
+    wanted: tuple[bool, bool, bool]
 
     def plain(self) -> Planes:
         return at_depth(filtered(self.deep, self.filter, self.around), self.picture)
 
     def mended(self, residual: Residual) -> Planes:
+        residual = _only(residual, self.wanted)
         added = look_at_residual(residual, self.around.cur.cells)
         around = replace(self.around, added=added)
         return _added(filtered(self.deep, self.filter, around), residual, self.picture)
