@@ -18,7 +18,6 @@ from ..runtime.filter_taps import (
     CELL,
     TURNS,
     Around,
-    look,
     look_at_residual,
     side_of,
     tap_values,
@@ -28,12 +27,12 @@ from ..runtime.filtering import classify
 from ..runtime.frames import Plane, Planes
 from ..runtime.sample_depth import RESIDUAL_ZERO
 from ..runtime.scene_filter import CLASSES, taps_of
+from ..runtime.scenes import windows
 from .quality import PSNR_WEIGHTS, PlanePsnr
 
 Reals = NDArray[np.float64]
 Quarters = NDArray[np.int16]
 """In quarters of a grey level of 8 bits."""
-Deep = Sequence[Quarters]
 
 _MOST_FRAMES = 16
 _MOST_SAMPLES = 8_000_000
@@ -69,18 +68,20 @@ def gather(
     sources: Sequence[Planes],
     base: Iterator[Planes],
     scores: Sequence[PlanePsnr],
-    lacking: Callable[[int, Planes], Deep],
+    bit_depth: int,
+    full_size: Callable[[Planes], Planes],
     residuals: Mapping[int, Planes] | None = None,
 ) -> tuple[PlaneStatistics, ...]:
     """The statistics of Y, U and V.
 
     Args:
-        sources: the scene's frames.
-        base: all of the base's, uint16 of ten bits at the video's size.
+        sources: the scene's frames, of `bit_depth` bits.
+        base: all of the base's.
         scores: what the base's frames score.
-        lacking: what frame number i of the base, given with it, lacks, in quarters of a grey
-            level of 8 bits.
-        residuals: what a network adds to those of the `chosen_frames`; None for nothing.
+        bit_depth: the sources'.
+        full_size: brings a frame of the base to the video's size and to ten bits, uint16.
+        residuals: what a network adds to those of the `chosen_frames`, uint8, 128 for nothing;
+            None for nothing.
     """
     wanted = frozenset(chosen_frames(len(sources)))
     height, width = sources[0][0].shape
@@ -89,13 +90,20 @@ def gather(
     share = min(1.0, _MOST_SAMPLES / (len(wanted) * height * width))
     # Cells that the picture's edge cuts are left out.
     whole = height // CELL, width // CELL
-    for index, planes, around in _between(base, wanted):
+    for window in windows(base, len(sources), 0):
+        index = window.index
+        if index not in wanted:
+            continue
+        planes, around = window.cur.deep(full_size), window.around(full_size)
         cells = classify(around)
         groups = (cells.classes * TURNS + cells.turns)[: whole[0], : whole[1]]
-        missing = lacking(index, planes)
-        if residuals is not None:
-            added = look_at_residual(residuals[index], around.cur.cells)
-            around = replace(around, added=added)
+        added = None if residuals is None else residuals[index]
+        if added is not None:
+            around = replace(around, added=look_at_residual(added, around.cur.cells))
+        missing = [
+            quarters_lacking(*each, bit_depth)
+            for each in zip(sources[index], planes, added or (None,) * 3, strict=True)
+        ]
         weights = _weights(scores[index])
         for start in range(0, whole[0], _STRIP_CELLS):
             strip = slice(start, min(start + _STRIP_CELLS, whole[0]))
@@ -148,22 +156,6 @@ def quarters_lacking(source: Plane, base: Plane, added: Plane | None, bit_depth:
         wanted -= added
         wanted += RESIDUAL_ZERO
     return wanted
-
-
-def _between(
-    base: Iterator[Planes], wanted: frozenset[int]
-) -> Iterator[tuple[int, Planes, Around]]:
-    """Those frames between their neighbours; the first and last stand in for what is beyond."""
-    last: Planes | None = None
-    before: Planes | None = None
-    index = -1
-    for index, planes in enumerate(base):
-        if last is not None and index - 1 in wanted:
-            yield index - 1, last, Around(look(before or last), look(last), look(planes))
-        before, last = last, planes
-    if last is not None and index in wanted:
-        own = look(last)
-        yield index, last, Around(look(before or last), own, own)
 
 
 def _weights(score: PlanePsnr) -> list[float]:

@@ -8,7 +8,7 @@ from ..runtime.frames import PictureFormat, Planes
 from ..runtime.scene_filter import SceneFilter
 from ..runtime.scenes import filtered_frames, in_quarters
 from .filter_search import search_filter
-from .filter_statistics import Deep, gather, quarters_lacking
+from .filter_statistics import gather
 from .quality import psnr
 
 
@@ -17,13 +17,9 @@ def fit_filter(
 ) -> SceneFilter | None:
     """The filter for frames of 8 bits that were drawn from so many `bits`, all in display order;
     None where none is worth its own."""
-
-    def lacking(index: int, base: Planes) -> Deep:
-        pairs = zip(sources[index], base, strict=True)
-        return [quarters_lacking(*pair, None, picture.bit_depth) for pair in pairs]
-
     scores = [psnr(*pair, picture.bit_depth) for pair in zip(sources, drawn, strict=True)]
-    return search_filter(gather(sources, map(in_quarters, drawn), scores, lacking), bits)
+    known = gather(sources, iter(drawn), scores, picture.bit_depth, in_quarters)
+    return search_filter(known, bits)
 
 
 def apply_filter(

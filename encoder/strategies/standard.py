@@ -21,11 +21,9 @@ from ..codecs import BaseSettings, encoder_for
 from ..downscale import downscale, half_size
 from ..filter_search import search_filter
 from ..filter_statistics import (
-    Deep,
     PlaneStatistics,
     chosen_frames,
     gather,
-    quarters_lacking,
 )
 from ..fingerprint import fingerprint
 from ..quality import PlanePsnr, psnr
@@ -124,10 +122,7 @@ class StandardTrial:
         """The `hybrid_semantic` candidates."""
         scene = layer.scene
         mender = _Mender(layer, self.enhancer, self.title, resources)
-        own: SceneFilter | None = None
-        if self.adapt.filters:
-            own = search_filter(layer.statistics(plain, mender.residuals()), bits)
-        without = plain if own is None else layer.filtered(own)
+        own, without = self._fitted(mender, plain, bits)
         sampler: CropSampler | None = None
         frames = layer.deep()
         if self.adapt.codes:
@@ -142,15 +137,28 @@ class StandardTrial:
 
             code = search_code(device, sampler.crops, plain, made[0].bits)
             if code is not None:
-                if self.adapt.filters:
-                    # The other was fitted to what the network adds without the code.
-                    own = search_filter(layer.statistics(plain, mender.residuals(code)), bits)
-                    without = plain if own is None else layer.filtered(own)
+                # The other was fitted to what the network adds without the code.
+                own, without = self._fitted(mender, plain, bits, code)
                 tried = mender.tried(layer.deep(), own, code)
                 body, scores = mender.where_better(tried, without, own, code)
                 coded = self._made(scene, setting, body, scores)
                 made += [coded] if coded.psnr > made[0].psnr else []
         return made
+
+    def _fitted(
+        self,
+        mender: _Mender,
+        plain: Sequence[PlanePsnr],
+        bits: int,
+        code: SceneCode | None = None,
+    ) -> tuple[SceneFilter | None, Sequence[PlanePsnr]]:
+        """The filter for what the network adds with that code, and what frames score with it
+        alone; None, and what they score as they are, where there is none."""
+        if not self.adapt.filters:
+            return None, plain
+        layer = mender.layer
+        own = search_filter(layer.statistics(plain, mender.residuals(code)), bits)
+        return own, plain if own is None else layer.filtered(own)
 
     def _base(self, scene: Scene, setting: float, resources: Resources) -> BaseStream:
         """The coded layer, from the store where trials of the same codec and setting share it."""
@@ -252,18 +260,8 @@ class _Layer:
         self, plain: Sequence[PlanePsnr], residuals: Mapping[int, Planes] | None = None
     ) -> tuple[PlaneStatistics, ...]:
         """What a filter is fitted to, that of frames to which a network adds `residuals`."""
-        picture = self.scene.format
-
-        def lacking(index: int, base: Planes) -> Deep:
-            source = self.scene.frames[index]
-            added = None if residuals is None else residuals[index]
-            return [
-                quarters_lacking(*planes, picture.bit_depth)
-                for planes in zip(source, base, added or (None,) * 3, strict=True)
-            ]
-
-        base = map(self._full_size, self.deep())
-        return gather(self.scene.frames, base, plain, lacking, residuals)
+        depth = self.scene.format.bit_depth
+        return gather(self.scene.frames, self.deep(), plain, depth, self._full_size, residuals)
 
 
 @dataclass(frozen=True)

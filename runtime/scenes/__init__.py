@@ -12,6 +12,7 @@ from ..payloads import ClassicalBody, HybridBody, ProceduralBody, parse_body
 from ._context import SceneContext
 from ._filtered import filtered_frames
 from ._full_size import full_size, in_quarters, unmended
+from ._windows import windows
 from .classical import decode_classical
 from .hybrid import (
     add_residual,
@@ -39,6 +40,7 @@ __all__ = [
     "packed_frame",
     "residuals",
     "unmended",
+    "windows",
 ]
 
 

@@ -52,11 +52,7 @@ class Coded:
         return [psnr(source, round_to_8_bit(planes), 8) for source, planes in pairs]
 
     def statistics(self) -> tuple[PlaneStatistics, ...]:
-        return gather(self.sources, iter(self.deep), self.scores, self.lacking)
-
-    def lacking(self, index: int, planes: Planes) -> list[np.ndarray]:
-        pairs = zip(self.sources[index], planes, strict=True)
-        return [quarters_lacking(source, plane, None, 8) for source, plane in pairs]
+        return gather(self.sources, iter(self.deep), self.scores, 8, as_it_is)
 
     def with_filter(self, scene: SceneFilter | None) -> PlanePsnr:
         """What the frames score on average, filtered as players filter them."""
@@ -65,6 +61,11 @@ class Coded:
         scores = [psnr(source, round_to_8_bit(planes), 8) for source, planes in pairs]
         y, u, v = np.mean([(each.y, each.u, each.v) for each in scores], axis=0)
         return PlanePsnr(float(y), float(u), float(v))
+
+
+def as_it_is(planes: Planes) -> Planes:
+    """These bases have the video's size and ten bits."""
+    return planes
 
 
 def filter_all(deep: Sequence[Planes], scene: SceneFilter) -> list[Planes]:
@@ -206,12 +207,7 @@ def known_filter() -> SceneFilter:
 def test_a_filter_that_made_the_target_is_found_again() -> None:
     known = coded()
     targets = filter_all(known.deep, known_filter())
-
-    def lacking(index: int, planes: Planes) -> list[np.ndarray]:
-        pairs = zip(targets[index], planes, strict=True)
-        return [target.astype(np.int16) - plane.astype(np.int16) for target, plane in pairs]
-
-    statistics = gather(known.sources, iter(known.deep), [ALIKE] * 4, lacking)
+    statistics = gather(targets, iter(known.deep), [ALIKE] * 4, 10, as_it_is)
     found = search_filter(statistics, MANY_BITS)
     assert found is not None
     made = filter_all(known.deep, found)
@@ -232,16 +228,17 @@ def test_of_a_network_that_adds_too_much_a_filter_takes_some_back() -> None:
     """Half of what it adds."""
     known = coded()
     random = np.random.default_rng(1)
+    deep: list[Planes] = []
+    sources: list[Planes] = []
     residuals: dict[int, Planes] = {}
     for index, planes in enumerate(known.deep):
-        y, u, v = (random.integers(88, 169, plane.shape).astype(np.uint8) for plane in planes)
-        residuals[index] = y, u, v
-
-    def lacking(index: int, _: Planes) -> list[np.ndarray]:
-        return [-(plane.astype(np.int16) - 128) // 2 for plane in residuals[index]]
-
-    scores = [ALIKE] * len(known.deep)
-    statistics = gather(known.sources, iter(known.deep), scores, lacking, residuals)
+        base = [plane.clip(64, 959) for plane in planes]  # nothing is beyond black and white
+        added = [random.integers(88, 169, plane.shape) for plane in planes]
+        wanted = [plane + (more - 128) // 2 for plane, more in zip(base, added, strict=True)]
+        deep.append((base[0], base[1], base[2]))
+        sources.append(tuple(plane.astype(np.uint16) for plane in wanted))
+        residuals[index] = tuple(plane.astype(np.uint8) for plane in added)
+    statistics = gather(sources, iter(deep), [ALIKE] * len(deep), 10, as_it_is, residuals)
     found = search_filter(statistics, MANY_BITS)
     assert found is not None
     for number, plane in enumerate(found.planes):
@@ -263,23 +260,26 @@ def test_small_scenes_have_filters_where_those_help(size: tuple[int, int, int]) 
 
 
 def test_other_frames_than_the_chosen_only_stand_beside_them() -> None:
-    """What they lack is not asked for, but all of them are read."""
-    frames = coded(16, 16, 20)
-    asked, read = [], []
+    """All of them are read, those that nobody sees are not made ready."""
+    frames = coded(16, 16, 40)
+    ready, read = [], []
 
-    def lacking(index: int, planes: Planes) -> list[np.ndarray]:
-        asked.append(index)
-        np.testing.assert_array_equal(planes[0], frames.deep[index][0])
-        return frames.lacking(index, planes)
+    def full_size(planes: Planes) -> Planes:
+        ready.append(id(planes))
+        return planes
 
     def base():
         for planes in frames.deep:
-            read.append(len(asked))
+            read.append(id(planes))
             yield planes
 
-    gather(frames.sources, base(), frames.scores, lacking)
-    assert tuple(asked) == chosen_frames(20)
-    assert len(read) == 20
+    found = gather(frames.sources, base(), frames.scores, 8, full_size)
+    chosen = set(chosen_frames(40))
+    beside = {each + step for each in chosen for step in (-1, 0, 1)} & set(range(40))
+    assert len(beside) < 40
+    assert sorted(ready) == sorted(read[each] for each in beside)
+    assert len(read) == 40
+    assert found[0].samples.sum() == len(chosen) * 16 * 16
 
 
 @pytest.mark.parametrize("count", [1, 2, 15, 16, 17, 40, 1000])
