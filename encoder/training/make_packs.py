@@ -1,12 +1,14 @@
 """Make training packs from a folder of clips and stills.
 
     python -m edgecodec.encoder.training.make_packs triplets --data DIR --pack PACK
+    python -m edgecodec.encoder.training.make_packs filtered --data DIR --pack PACK
     python -m edgecodec.encoder.training.make_packs halves --data DIR --pack PACK
     python -m edgecodec.encoder.training.make_packs sequences --data DIR --pack PACK
     python -m edgecodec.encoder.training.make_packs pictures --data DIR --pack PACK
     python -m edgecodec.encoder.training.make_packs runs --data DIR --pack PACK
 
 `triplets` trains enhancers (every segment is coded by all four base codecs, at random quantisers),
+`filtered` those that add to what a scene's filter shows, which is what most streams have;
 `halves` the generator that brings bases of half the size to full size, `sequences` trains what
 codes latents, `pictures` what codes I-frames alone, `runs` what codes frames that continue them.
 """
@@ -16,6 +18,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -29,17 +32,20 @@ from ...runtime.errors import EdgecodecError
 from ...runtime.frames import ColorInfo, PictureFormat, Planes
 from ...runtime.packing import pack
 from ...runtime.payloads import BaseStream
-from ...runtime.scenes import condition_planes, deep_base, full_size
+from ...runtime.scenes import condition_planes, deep_base, filtered_frames, full_size
 from ...runtime.upsample import Upsampling
 from ..codecs import BaseSettings, encoder_for
 from ..downscale import downscale, half_size
+from ..filter_search import search_filter
+from ..filter_statistics import gather
+from ..quality import psnr
 from ..script import run_script
 from .packs import FINE_STEPS, FINE_ZERO, plane_errors
 from .sources import Scales, Segment, find_sources, read_pictures, read_segments
 
 CROP = 128
 PICTURE_CROP = 256
-_KINDS = {"triplets": 25, "halves": 25, "sequences": 9, "runs": 4, "pictures": 1}
+_KINDS = {"triplets": 25, "filtered": 25, "halves": 25, "sequences": 9, "runs": 4, "pictures": 1}
 """Frames of a segment for each kind of pack."""
 # Quantisers from hardly visible loss to the lowest rates in use, and encodes for each segment.
 _RANGES = {
@@ -62,6 +68,8 @@ _BASES: dict[Codec, tuple[int, str]] = {
     Codec.H264: (8, "medium"),
     Codec.VVC: (10, "fast"),
 }
+# A filter is paid for by all of a scene of four seconds, of which a segment is one.
+_SCENE_SEGMENTS = 4
 Sample = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
 
@@ -70,13 +78,49 @@ def triplets(segment: Segment, crops: int, random: np.random.Generator) -> Itera
     for base in _encodes(segment, segment.format, segment.frames, _RANGES, random):
         decoded, _ = _decoded(base, segment, Upsampling.NONE)
         shown = [round_to_8_bit(planes) for planes in decoded]
-        condition = condition_planes(base, 1, 1).reshape(2)
-        for t, window in _places(segment, crops, random):
-            frames = [pack(_crop(shown[each], *window), 4) for each in _around(t, len(shown))]
-            yield (
-                np.concatenate([*frames, *_ends(segment, decoded, t, window)], axis=1)[0],
-                condition,
-            )
+        yield from _triplets(segment, base, shown, decoded, crops, random)
+
+
+def filtered(segment: Segment, crops: int, random: np.random.Generator) -> Iterator[Sample]:
+    """As `triplets`, but what a network adds to is the base with the segment's own filter: it
+    learns what is left for it."""
+    for base in _encodes(segment, segment.format, segment.frames, _RANGES, random):
+        decoded, _ = _decoded(base, segment, Upsampling.NONE)
+        shown = [round_to_8_bit(planes) for planes in decoded]
+        added_to = _filtered(segment, base, shown, decoded)
+        yield from _triplets(segment, base, shown, added_to, crops, random)
+
+
+def _filtered(
+    segment: Segment, base: BaseStream, shown: list[Planes], decoded: list[Planes]
+) -> list[Planes]:
+    scores = [psnr(*pair) for pair in zip(segment.frames, shown, strict=True)]
+    bits = _SCENE_SEGMENTS * 8 * sum(len(each.data) for each in base.packets)
+    own = search_filter(gather(segment.frames, iter(decoded), scores, 8, _itself), bits)
+    if own is None:
+        return decoded
+    deep = replace(segment.format, bit_depth=10)
+    return list(filtered_frames(iter(decoded), own, deep, _itself, count=len(decoded)))
+
+
+def _itself(planes: Planes) -> Planes:
+    return planes
+
+
+def _triplets(
+    segment: Segment,
+    base: BaseStream,
+    shown: list[Planes],
+    deep: list[Planes],
+    crops: int,
+    random: np.random.Generator,
+) -> Iterator[Sample]:
+    """Crops of frames that are `shown` to the network, which adds to the `deep` ones."""
+    condition = condition_planes(base, 1, 1).reshape(2)
+    for t, window in _places(segment, crops, random):
+        frames = [pack(_crop(shown[each], *window), 4) for each in _around(t, len(shown))]
+        ends = _ends(segment, shown[t], deep[t], t, window)
+        yield np.concatenate([*frames, *ends], axis=1)[0], condition
 
 
 def halves(segment: Segment, crops: int, random: np.random.Generator) -> Iterator[Sample]:
@@ -93,8 +137,9 @@ def halves(segment: Segment, crops: int, random: np.random.Generator) -> Iterato
                 pack(_crop(shown[each], row, column, CROP // 2), 2)
                 for each in _around(t, len(shown))
             ]
-            full_8 = pack(_crop(round_to_8_bit(full[t]), *window), 4)
-            sample = [*frames, full_8, *_ends(segment, full, t, window)]
+            full_8 = round_to_8_bit(full[t])
+            ends = _ends(segment, full_8, full[t], t, window)
+            sample = [*frames, pack(_crop(full_8, *window), 4), *ends]
             yield np.concatenate(sample, axis=1)[0], condition
 
 
@@ -148,14 +193,16 @@ def _around(t: int, count: int) -> tuple[int, int, int]:
 
 
 def _ends(
-    segment: Segment, deep: list[Planes], t: int, window: tuple[int, int]
+    segment: Segment, rounded: Planes, deep: Planes, t: int, window: tuple[int, int]
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """What frame t has beyond 8 bits, and the source's frame t."""
-    planes = _crop(deep[t], *window)
-    rounded = round_to_8_bit(planes)
+    """What `deep` has beyond what it was `rounded` to before it was filtered, and the source's
+    frame t."""
+    pairs = zip(_crop(deep, *window), _crop(rounded, *window), strict=True)
     beyond = tuple(
-        (plane.astype(np.int16) - FINE_STEPS * short.astype(np.int16) + FINE_ZERO).astype(np.uint8)
-        for plane, short in zip(planes, rounded, strict=True)
+        (plane.astype(np.int16) - FINE_STEPS * short.astype(np.int16) + FINE_ZERO)
+        .clip(0, 255)
+        .astype(np.uint8)
+        for plane, short in pairs
     )
     return pack((beyond[0], beyond[1], beyond[2]), 4), pack(_crop(segment.frames[t], *window), 4)
 
@@ -230,7 +277,7 @@ def main() -> None:
                 whole = sequences if arguments.kind == "sequences" else runs
                 x += whole(segment, arguments.crops, random)
                 continue
-            make = triplets if arguments.kind == "triplets" else halves
+            make = {"triplets": triplets, "filtered": filtered, "halves": halves}[arguments.kind]
             for sample, condition in make(segment, arguments.crops, random):
                 x.append(sample)
                 conditions.append(condition)

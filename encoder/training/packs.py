@@ -26,9 +26,9 @@ class TripletBatch:
 
     `shown` [N, 3, C, P, P]: frames t-1, t, t+1 as the network sees them (C is 24, or 6 where it
     sees a base of half the size), pixels in [0, 1]. `condition` [N, 2, P, P] in [0, 1]. `base` and
-    `target` [N, 24, P, P]: frame t as the decoder has it, at full size and in quarters of a grey
-    level, and as it should be. `distortion` [N, 3]: mean squared error of Y, U and V of the whole
-    encode that the sample is from, in squared grey levels.
+    `target` [N, 24, P, P]: frame t as the decoder has it before anything is added, at full size and
+    in quarters of a grey level, and as it should be. `distortion` [N, 3]: mean squared error of Y,
+    U and V of the whole encode that the sample is from, in squared grey levels.
     """
 
     shown: Tensor
@@ -45,9 +45,9 @@ class TripletPack:
 
     `FOLDER/x.npy` is uint8 [N, K, P, P]: frames t-1, t, t+1 as the network sees them (24 channels
     each, or 6 of a base of half the size); then, of a base of half the size only, frame t brought
-    to full size (24); 128 and what frame t has beyond 8 bits, in quarters of a grey level (24);
-    the source's frame t (24). `FOLDER/condition.npy` is uint8 [N, 2] (the base's quantiser, its
-    codec), `FOLDER/distortion.npy` float32 [N, 3] (see `TripletBatch`).
+    to full size (24); 128 and what frame t has beyond 8 bits, and what a filter changed of it, in
+    quarters of a grey level (24); the source's frame t (24). `FOLDER/condition.npy` is uint8 [N, 2]
+    (the base's quantiser, its codec), `FOLDER/distortion.npy` float32 [N, 3] (see `TripletBatch`).
     """
 
     def __init__(self, *folders: Path, device: str = "cpu") -> None:

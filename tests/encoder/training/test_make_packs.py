@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 from edgecodec.encoder.training import make_packs
-from edgecodec.encoder.training.make_packs import CROP, halves, sequences, triplets
+from edgecodec.encoder.training.make_packs import CROP, filtered, halves, sequences, triplets
 from edgecodec.encoder.training.packs import (
     PicturePack,
     SequencePack,
@@ -89,6 +89,21 @@ def test_samples_hold_what_the_network_sees_the_base_and_the_source(
             assert np.abs(means - small).mean() < 3
 
 
+def test_filtered_samples_show_the_base_and_add_to_what_its_filter_makes(
+    segment: Segment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(make_packs, "_RANGES", H264_ONLY)
+    # So small a scene would not pay for one.
+    monkeypatch.setattr(make_packs, "_SCENE_SEGMENTS", 10**6)
+    (plain, _), (through, _) = (
+        next(iter(kind(segment, 1, np.random.default_rng(3)))) for kind in (triplets, filtered)
+    )
+    np.testing.assert_array_equal(plain[:72], through[:72])  # what the network sees
+    np.testing.assert_array_equal(plain[-24:], through[-24:])  # what it should be
+    before, after = (plane_errors(each[None])[0] for each in (plain, through))
+    assert after[0] < 0.98 * before[0]
+
+
 def test_a_samples_distortion_is_that_of_its_encode(
     draw_planes, make_clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,7 +137,7 @@ def test_the_command_writes_packs_that_training_reads(
     command(monkeypatch, "sequences", data, tmp_path / "s")
     x = SequencePack(tmp_path / "s").batch(np.random.default_rng(0), 2)
     assert x.shape == (2, 9, 96, 16, 16)
-    for kind, channels in (("triplets", 24), ("halves", 6)):
+    for kind, channels in (("triplets", 24), ("filtered", 24), ("halves", 6)):
         command(monkeypatch, kind, data, tmp_path / kind)
         batch = TripletPack(tmp_path / kind).batch(np.random.default_rng(0), 2)
         assert batch.shown.shape == (2, 3, channels, 32, 32)
