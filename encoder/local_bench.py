@@ -95,6 +95,8 @@ class _Processes:
         for process in self._processes:
             process.end()
         self._turns.shutdown()
+        for process in self._processes:
+            process.join()
 
     def _make(self, task: Task) -> Failure | None:
         process = self._idle.get()  # there are no fewer than threads

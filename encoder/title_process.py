@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from multiprocessing import get_context
 from multiprocessing.connection import Connection
 
 from ..runtime.container import Limits
 from ..runtime.errors import EdgecodecError
 from ..runtime.title import TitleWeights, pack_title, parse_title
-from .interrupts import ignore_interrupts, without_interrupts
+from .apart import begin_apart
+from .interrupts import ignore_interrupts
 from .title_task import TuningTask
 
 _POLL_S = 0.2
@@ -20,12 +20,8 @@ def tune_apart(task: TuningTask, tell: Callable[[float], None]) -> TitleWeights:
 
     Raises EdgecodecError where it fails there. Whatever is raised here ends it.
     """
-    context = get_context("spawn")
-    here, there = context.Pipe(duplex=False)
-    process = context.Process(target=_work, args=(task, there), daemon=True)
-    with without_interrupts():
-        process.start()
-    there.close()
+    apart = begin_apart(_work, task)
+    process, here = apart.process, apart.connection
     try:
         while True:
             if not here.poll(_POLL_S):
@@ -49,7 +45,7 @@ def tune_apart(task: TuningTask, tell: Callable[[float], None]) -> TitleWeights:
         here.close()
 
 
-def _work(task: TuningTask, there: Connection) -> None:
+def _work(there: Connection, task: TuningTask) -> None:
     # Imported here, or the encode would wait for torch whether it tunes or not.
     from .title_tuning import tune
 

@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import traceback
-from dataclasses import dataclass
-from multiprocessing import get_context
 from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
 from pickle import PicklingError
 from threading import Lock
 
+from .apart import Apart, begin_apart
 from .bench import Failure, Task
-from .interrupts import ignore_interrupts, without_interrupts
+from .interrupts import ignore_interrupts
 from .make_trial import FAILURES, make_trial, said_of
-
-
-@dataclass(frozen=True)
-class _Running:
-    process: BaseProcess
-    connection: Connection
 
 
 class TrialProcess:
@@ -32,7 +24,7 @@ class TrialProcess:
         self._threads = threads
         self._lock = Lock()
         self._ended = False
-        self._running: _Running | None = _begin(threads)
+        self._running: Apart | None = begin_apart(_serve, threads)
 
     def make(self, task: Task) -> Failure | None:
         """Make a trial there; where its process dies, the next trial gets another one.
@@ -57,33 +49,28 @@ class TrialProcess:
                 # Not asked to end: libraries may keep a process from hearing that.
                 self._running.process.kill()
 
-    def _at_hand(self) -> _Running:
+    def join(self) -> None:
+        """Wait until it has ended."""
+        if self._running is not None:
+            self._running.process.join()
+            self._running.connection.close()
+
+    def _at_hand(self) -> Apart:
         with self._lock:
             if self._ended:
                 raise KeyboardInterrupt
             if self._running is None:
-                self._running = _begin(self._threads)
+                self._running = begin_apart(_serve, self._threads)
             return self._running
 
-    def _died(self, running: _Running) -> Failure:
+    def _died(self, running: Apart) -> Failure:
         running.process.join()
-        running.connection.close()
         with self._lock:
             if self._ended:
                 raise KeyboardInterrupt
+            running.connection.close()
             self._running = None
         return Failure(f"its process died (exit code {running.process.exitcode})")
-
-
-def _begin(threads: int) -> _Running:
-    # Not forked: this process has threads, and so have the codecs.
-    context = get_context("spawn")
-    here, there = context.Pipe()
-    process = context.Process(target=_serve, args=(there, threads), daemon=True)
-    with without_interrupts():
-        process.start()
-    there.close()
-    return _Running(process, here)
 
 
 def _serve(there: Connection, threads: int) -> None:
