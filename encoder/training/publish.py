@@ -18,11 +18,16 @@ def publish(network: nn.Module, path: Path, done: Progress) -> None:
     write_with_curve(save(tensors), path, done)
 
 
-def write_with_curve(content: bytes, path: Path, done: Progress) -> None:
-    """Write `path`, and beside it the curve of the training that it comes from."""
+def write_file(path: Path, content: bytes) -> None:
+    """Write `path` whole or not at all."""
     temporary = path.with_suffix(".partial")
     temporary.write_bytes(content)
     os.replace(temporary, path)
+
+
+def write_with_curve(content: bytes, path: Path, done: Progress) -> None:
+    """Write `path`, and beside it the curve of the training that it comes from."""
+    write_file(path, content)
     curve = {
         "steps": done.step,
         "seconds": round(done.seconds),
