@@ -1,7 +1,7 @@
 """Average the weights of trainings that began at the same ones.
 
-    python -m edgecodec.encoder.training.average ONE.safetensors OTHER.safetensors --shares 0.4 0.6 \
-        --publish MEAN.safetensors
+    python -m edgecodec.encoder.training.average ONE.safetensors OTHER.safetensors \
+        --shares 0.4 0.6 --publish MEAN.safetensors
 
 What each training learned of its own crops alone differs from one to the next and from what they
 began with; an average keeps what they have in common (Wortsman et al., "Robust fine-tuning of
