@@ -114,10 +114,12 @@ class _Process:
     def answers(self, timeout_seconds: float) -> Iterator[dict[str, Any]]:
         """Each answer as it is there, until the process ends or takes too long for one."""
         last = time.monotonic()
+        begun = ""
         with self._answers.open(encoding="utf-8") as file:
             while self._process is not None:
                 ended = self._process.poll() is not None
-                lines = file.readlines()
+                # The last line may be there in part only.
+                *lines, begun = (begun + file.read()).split("\n")
                 for line in lines:
                     yield json.loads(line)
                 if ended:

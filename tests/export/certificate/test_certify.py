@@ -173,6 +173,17 @@ for line in lines:
 say(lines[0])
 os.kill(os.getpid(), signal.SIGSEGV)
 """,
+    "stutters": """
+for line in lines:
+    text = json.dumps(line) + chr(10)
+    for part in (text[:40], text[40:]):
+        with open(request["answers"], "a") as file:
+            file.write(part)
+        time.sleep(0.3)
+with open(request["answers"], "a") as file:
+    file.write(text[:40])
+sys.exit("no more room")
+""",
     "hangs": """
 time.sleep(60)
 """,
@@ -200,7 +211,7 @@ if {answers}:
 
 def another(folder: Path, name: str) -> Path:
     path = folder / name
-    answers = {"lies": 99, "crashes": 1}.get(name, 0)
+    answers = {"lies": 99, "crashes": 1, "stutters": 2}.get(name, 0)
     path.write_text(SCRIPT.format(python=sys.executable, body=PYTHONS[name], answers=answers))
     path.chmod(0o755)
     return path
@@ -239,6 +250,21 @@ def test_a_crash_spares_the_other_sessions(
     assert second == Refused(
         job.variants[1], "", "the process was killed by SIGSEGV: it printed nothing"
     )
+
+
+def test_an_answer_that_is_there_in_part_is_waited_for(
+    exact_stream: Path, exact_models: Path, tmp_path: Path
+) -> None:
+    """And is none where the process ends within it."""
+    job = Job(another(tmp_path, "stutters"), tuple(Variant("cpu", threads=n) for n in (1, 2, 4)), 1)
+    samples = tmp_path / "samples"
+    samples.write_bytes(bytes(192 * 128 * 3 // 2))
+    recording = Recording(samples, write=False)
+    first, second, third = replays(job, exact_stream, exact_models, recording, 60)
+    assert isinstance(first, Replayed)
+    assert isinstance(second, Replayed)
+    assert isinstance(third, Refused)
+    assert third.reason.endswith("no more room")
 
 
 def test_a_session_that_failed_fails_every_gate(fast: Certificate) -> None:
