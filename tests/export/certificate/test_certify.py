@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -236,19 +237,25 @@ def test_other_symbols_fail_every_gate(
             check_certificate(certificate, requirement)
 
 
+def replayed_by(
+    name: str, stream: Path, models: Path, folder: Path
+) -> Iterator[Replayed | Refused]:
+    """What one, two and four threads of that Python make of a stream."""
+    job = Job(another(folder, name), tuple(Variant("cpu", threads=n) for n in (1, 2, 4)), 1)
+    samples = folder / "samples"
+    samples.write_bytes(bytes(192 * 128 * 3 // 2))
+    return replays(job, stream, models, Recording(samples, write=False), 60)
+
+
 def test_a_crash_spares_the_other_sessions(
     exact_stream: Path, exact_models: Path, tmp_path: Path
 ) -> None:
     """Each process answers once and dies at the next."""
-    job = Job(another(tmp_path, "crashes"), tuple(Variant("cpu", threads=n) for n in (1, 2, 4)), 1)
-    samples = tmp_path / "samples"
-    samples.write_bytes(bytes(192 * 128 * 3 // 2))
-    recording = Recording(samples, write=False)
-    first, second, third = replays(job, exact_stream, exact_models, recording, 60)
+    first, second, third = replayed_by("crashes", exact_stream, exact_models, tmp_path)
     assert isinstance(first, Replayed)
     assert isinstance(third, Replayed)
     assert second == Refused(
-        job.variants[1], "", "the process was killed by SIGSEGV: it printed nothing"
+        Variant("cpu", threads=2), "", "the process was killed by SIGSEGV: it printed nothing"
     )
 
 
@@ -256,11 +263,7 @@ def test_an_answer_that_is_there_in_part_is_waited_for(
     exact_stream: Path, exact_models: Path, tmp_path: Path
 ) -> None:
     """And is none where the process ends within it."""
-    job = Job(another(tmp_path, "stutters"), tuple(Variant("cpu", threads=n) for n in (1, 2, 4)), 1)
-    samples = tmp_path / "samples"
-    samples.write_bytes(bytes(192 * 128 * 3 // 2))
-    recording = Recording(samples, write=False)
-    first, second, third = replays(job, exact_stream, exact_models, recording, 60)
+    first, second, third = replayed_by("stutters", exact_stream, exact_models, tmp_path)
     assert isinstance(first, Replayed)
     assert isinstance(second, Replayed)
     assert isinstance(third, Refused)
